@@ -1,0 +1,82 @@
+"""The index of the book: every model, data set, metric and view, one line each. Nothing heavy is imported here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, TypeVar
+
+from vitscope.errors import UnknownName
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Where a thing lives ("module:name") and what it is, in a few words."""
+
+    target: str
+    about: str
+    default: bool = True  # metrics: measured unless `--metrics` says otherwise
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model with a short name: the timm architecture with its exact tag, and how it was trained."""
+
+    timm: str
+    method: str
+    supervision: str  # explicit, contrastive or reconstruction
+    about: str
+
+
+MODELS: dict[str, Model] = {
+    "fs": Model("vit_base_patch16_224.augreg_in21k_ft_in1k", "FS", "explicit", "labels; ViT-B/16"),
+    "clip": Model("vit_base_patch16_clip_quickgelu_224.openai", "CLIP", "explicit", "image and text; ViT-B/16"),
+    "dino": Model("vit_base_patch16_224.dino", "DINO", "contrastive", "self-distillation; ViT-B/16"),
+    "mae": Model("vit_base_patch16_224.mae", "MAE", "reconstruction", "masked pixels; ViT-B/16"),
+}
+
+DATASETS: dict[str, Entry] = {
+    "images": Entry("vitscope.data.images:read", "a folder of photographs, flat or in class folders"),
+}
+
+METRICS: dict[str, Entry] = {
+    "attention": Entry("vitscope.metrics.attention:Attention", "mean attention of every token to every token"),
+    "spatial-attention": Entry(
+        "vitscope.metrics.spatial_attention:SpatialAttention", "mean attention among patches, rows renormalised"
+    ),
+    "distance": Entry("vitscope.metrics.distance:Distance", "how far a head looks"),
+    "entropy": Entry("vitscope.metrics.entropy:Entropy", "how evenly a head spreads its attention"),
+    "prefix-mass": Entry("vitscope.metrics.prefix_mass:PrefixMass", "attention of patches to CLS and registers"),
+    "class-attention": Entry("vitscope.metrics.class_attention:ClassAttention", "mean attention on tokens, per class"),
+    "head-deviation": Entry("vitscope.metrics.head_deviation:HeadDeviation", "how much heads differ", default=False),
+    "position-deviation": Entry(
+        "vitscope.metrics.position_deviation:PositionDeviation", "how much query positions differ", default=False
+    ),
+    "gallery": Entry("vitscope.metrics.gallery:Gallery", "the first images with all their attention"),
+}
+
+VIEWS: dict[str, Entry] = {
+    "attention": Entry("vitscope.views.attention:view", "where a query token looks, on average or in one image"),
+    "aligned": Entry("vitscope.views.aligned:view", "aligned aggregated attention maps (AAAM)"),
+    "distance": Entry("vitscope.views.distance:view", "attention distance of every head"),
+    "offset": Entry("vitscope.views.offset:view", "mean displacement of every head's attention"),
+    "heads": Entry("vitscope.views.heads:view", "every number and tag of every head in one table"),
+    "deviation": Entry("vitscope.views.deviation:view", "deviation over heads and over token positions"),
+}
+
+
+def find(kind: str, table: Mapping[str, T], name: str) -> T:
+    """The entry called `name`; raises UnknownName with the nearest names."""
+    try:
+        return table[name]
+    except KeyError:
+        raise UnknownName(kind, name, table) from None
+
+
+def load(kind: str, table: Mapping[str, Entry], name: str) -> Any:
+    """The object that the entry called `name` points at; raises UnknownName."""
+    module, _, attribute = find(kind, table, name).target.partition(":")
+    return getattr(import_module(module), attribute)

@@ -1,0 +1,67 @@
+"""Spec: what is measured, which names the run in the cache. Resources: how, which changes no number's meaning."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+Protocol = Literal["corrected", "paper"]
+Precision = Literal["fp32", "bf16", "fp16"]
+
+SHARD_IMAGES = 512  # the unit of work: sums are float32 inside a shard and float64 across shards
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spec:
+    """Everything that decides a number. Two runs with the same Spec are the same run."""
+
+    model: str  # as the user named it: "mae", "timm/vit_small_patch14_dinov2.lvd142m"
+    weights: str  # sha256 over the names and bytes of the loaded parameters, or "random:SEED"
+    dataset: str  # a name for people: the folder's, or the catalog's
+    images: str  # sha256 over the ordered list of files (relative path, size, class)
+    image_size: tuple[int, int]  # height, width of the crop that the model sees, in pixels
+    preprocess: str  # "short-side": resize the short side, bicubic, centre crop
+    normalization: str  # mean and standard deviation in clear
+    precision: Precision = "fp32"
+    protocol: Protocol = "corrected"
+    shard_images: int = SHARD_IMAGES
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields as JSON can hold them."""
+        return {**asdict(self), "image_size": list(self.image_size)}
+
+    @property
+    def key(self) -> str:
+        """Eight hexadecimal digits that stand for all fields."""
+        clear = json.dumps(self.to_json(), sort_keys=True)
+        return hashlib.sha256(clear.encode()).hexdigest()[:8]
+
+    @property
+    def folder(self) -> str:
+        """Name of the run's folder: model, dataset, key."""
+        return f"{slug(self.model)}-{slug(self.dataset)}-{self.key}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resources:
+    """How a run is carried out. Nothing here is part of the key."""
+
+    device: str = "auto"
+    batch_size: int | None = None  # images a forward pass; None: chosen from the model's size
+    workers: int | None = None  # processes that decode images; None: chosen from the machine
+    memory: float = 2.0  # GiB that attention of one layer may take before queries are cut into chunks
+
+
+def slug(name: str) -> str:
+    """A short file name made of the last part of `name`.
+
+    >>> slug("timm/vit_small_patch14_dinov2.lvd142m")
+    'vit_small_patch14_dinov2.lvd142m'
+    >>> slug("my photographs!")
+    'my-photographs'
+    """
+    last = name.rstrip("/").rsplit("/", 1)[-1]
+    return re.sub(r"[^A-Za-z0-9._]+", "-", last).strip("-.")[:60] or "unnamed"
