@@ -1,0 +1,70 @@
+"""Attention of one query token to the patches, and of the patches to one token (protocol 2.8)."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+import numpy as np
+
+from vitscope.errors import ViewError
+from vitscope.geometry import Geometry
+
+Query = Literal["cls", "spatial"] | tuple[int, int]
+
+
+def parse_query(text: str, geometry: Geometry) -> Query:
+    """What `--query` means for this model: "cls", "spatial" (the mean of all patches) or a patch (row, column) from 0.
+
+    On the command line a patch is ROW,COL counted from 1. Raises ViewError when the text is none of these, the model
+    has no CLS token, or the patch is outside the grid.
+
+    >>> parse_query("3,1", Geometry(layers=1, heads=1, prefix=(), rows=4, columns=4, patch=(16, 16)))
+    (2, 0)
+    """
+    word = text.strip().lower()
+    if word == "cls":
+        cls_token(geometry)
+        return "cls"
+    if word == "spatial":
+        return "spatial"
+    match = re.fullmatch(r"(\d{1,6})\s*,\s*(\d{1,6})", word, re.ASCII)
+    if not match:
+        raise ViewError(f"query {text!r} is none of cls, spatial or ROW,COL (counted from 1, such as 7,7).")
+    row, column = int(match[1]), int(match[2])
+    if not (1 <= row <= geometry.rows and 1 <= column <= geometry.columns):
+        raise ViewError(
+            f"query {row},{column} is outside the grid: rows go from 1 to {geometry.rows}, "
+            f"columns from 1 to {geometry.columns}."
+        )
+    return row - 1, column - 1
+
+
+def cls_token(geometry: Geometry) -> int:
+    """Index of the CLS token; raises ViewError when the model has none."""
+    if "cls" not in geometry.prefix:
+        raise ViewError("this model has no CLS token: ask for the query spatial or for a patch ROW,COL.")
+    return geometry.prefix.index("cls")
+
+
+def query_row(attention: np.ndarray, query: Query, geometry: Geometry) -> np.ndarray:
+    """Attention (…, T, T) of `query` to all tokens, raw, shape (…, T); "spatial" is the mean over all patches."""
+    if query == "spatial":
+        return attention[..., len(geometry.prefix) :, :].mean(axis=-2, dtype=np.float64)
+    token = cls_token(geometry) if query == "cls" else geometry.token(*query)
+    return attention[..., token, :].astype(np.float64)
+
+
+def query_map(attention: np.ndarray, query: Query, geometry: Geometry) -> np.ndarray:
+    """Attention (…, T, T) of `query` to the patches, raw (not renormalised), shape (…, R, C), float64, unit 1."""
+    return _grid(query_row(attention, query, geometry), geometry)
+
+
+def received_map(attention: np.ndarray, token: int, geometry: Geometry) -> np.ndarray:
+    """Attention (…, T, T) that each patch gives to `token` (an index among all tokens), shape (…, R, C), float64."""
+    return _grid(attention[..., token].astype(np.float64), geometry)
+
+
+def _grid(tokens: np.ndarray, geometry: Geometry) -> np.ndarray:
+    """The patches of (…, T) as (…, R, C)."""
+    return tokens[..., len(geometry.prefix) :].reshape(*tokens.shape[:-1], geometry.rows, geometry.columns)
