@@ -1,0 +1,74 @@
+"""Fixtures for everybody: real photographs, a small model, a trained one."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+CLASSES = {
+    "animal": ("chelsea.png", "astronaut.png"),
+    "place": ("china.jpg", "rocket.jpg"),
+    "thing": ("coffee.png", "coins.png", "flower.jpg"),
+}
+
+
+def _photographs() -> dict[str, Path]:
+    """The photographs that scikit-image and scikit-learn ship, by file name; coins is grey."""
+    import skimage.data
+    import sklearn.datasets
+
+    shipped = Path(skimage.data.__file__).parent, Path(sklearn.datasets.__file__).parent / "images"
+    names = [name for members in CLASSES.values() for name in members]
+    return {name: next(folder / name for folder in shipped if (folder / name).exists()) for name in names}
+
+
+@pytest.fixture(scope="session")
+def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A flat folder of seven photographs, PNG and JPEG, 300 to 640 pixels wide. Do not write in it."""
+    folder = tmp_path_factory.mktemp("photographs")
+    for name, source in _photographs().items():
+        (folder / name).write_bytes(source.read_bytes())
+    return folder
+
+
+@pytest.fixture(scope="session")
+def photographs_in_classes(tmp_path_factory: pytest.TempPathFactory, photographs: Path) -> Path:
+    """The same seven in the class folders animal, place and thing (2, 2 and 3 images). Do not write in it."""
+    folder = tmp_path_factory.mktemp("classes")
+    for label, names in CLASSES.items():
+        (folder / label).mkdir()
+        for name in names:
+            (folder / label / name).write_bytes((photographs / name).read_bytes())
+    return folder
+
+
+@pytest.fixture
+def tiny():
+    """A timm VisionTransformer: 32 px, patch 8, CLS, width 48, 3 layers of 3 heads, T = 17, in eval mode.
+
+    The same weights every time, with queries and keys wide enough that heads differ and look at something.
+    """
+    import torch
+    from timm.models.vision_transformer import VisionTransformer
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = VisionTransformer(
+            img_size=32, patch_size=8, embed_dim=48, depth=3, num_heads=3, num_classes=0, fc_norm=False
+        )
+        for name, parameter in model.named_parameters():
+            if name.endswith("qkv.weight"):
+                torch.nn.init.normal_(parameter, std=0.2)
+    return model.eval()
+
+
+@pytest.fixture(scope="session")
+def trained_checkpoint() -> Path:
+    """DINOv2 ViT-S/14 at 224 px, timm's names, for vit_small_patch14_dinov2.lvd142m (see CONTRIBUTING.md)."""
+    beside = Path(__file__).parents[2] / "shared" / "checkpoints" / "dinov2_s14_224.safetensors"
+    path = Path(os.environ.get("VITSCOPE_TEST_WEIGHTS") or beside)
+    if not path.is_file():
+        pytest.skip("the trained DINOv2 checkpoint is missing: set VITSCOPE_TEST_WEIGHTS to its file")
+    return path

@@ -1,0 +1,1 @@
+"""Folders of images → records → pixels. Pillow and numpy only, never torch."""

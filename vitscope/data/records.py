@@ -1,0 +1,37 @@
+"""What a data set is made of: frozen records, in the order in which they are measured."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One image file. `size` is in bytes and `label` an index into `ImageSet.classes`, None without classes."""
+
+    path: Path
+    name: str  # path relative to the root, with "/" on every system
+    label: int | None
+    size: int
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """An ordered list of images, with the names of its classes if it has any."""
+
+    name: str
+    kind: str  # a key of catalog.DATASETS
+    root: Path
+    records: tuple[Record, ...]
+    classes: tuple[str, ...]
+
+    @property
+    def fingerprint(self) -> str:
+        """sha256 over (name, size, label) of every record in order, as one line of ASCII JSON each."""
+        digest = hashlib.sha256()
+        for record in self.records:
+            digest.update(f"{json.dumps([record.name, record.size, record.label])}\n".encode("ascii"))
+        return digest.hexdigest()
