@@ -1,0 +1,149 @@
+"""The three ways to add up over images: Mean, Moments and Stack.
+
+Each holds tensors while a shard is measured (`add`), gives them up as a state of numpy arrays (`state`), and knows how
+two states become one (`merge`) and how a state becomes the result (`compute`). `merge` is associative, and the state of
+no images is neutral.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vitscope.batch import Batch
+
+State = Mapping[str, np.ndarray]
+
+
+class Sums(Protocol):
+    """What Mean, Moments and Stack have in common."""
+
+    def state(self) -> dict[str, np.ndarray]:
+        """What was added so far."""
+        ...
+
+    @staticmethod
+    def merge(left: State, right: State) -> dict[str, np.ndarray]:
+        """The state of both sets of images, those of `left` first; sums in float64."""
+        ...
+
+    @staticmethod
+    def compute(state: State) -> dict[str, np.ndarray]:
+        """The result as float32 arrays (Stack: as stored)."""
+        ...
+
+    @staticmethod
+    def images(state: State) -> int:
+        """How many images were added."""
+        ...
+
+
+class Mean:
+    """Mean over images of something linear in attention: a sum and a count, or one of each per class.
+
+    `total` is float32 of any shape; the metric adds to it in place. `count` is a float64 vector: one number, or one per
+    class (then classes are the first dimension of `total`).
+    """
+
+    def __init__(self, shape: tuple[int, ...], device: torch.device, classes: int = 1) -> None:
+        self.total = torch.zeros(shape, dtype=torch.float32, device=device)
+        self.count = torch.zeros(classes, dtype=torch.float32, device=device)
+
+    def state(self) -> dict[str, np.ndarray]:
+        return {"total": self.total.cpu().numpy(), "count": self.count.cpu().numpy()}
+
+    @staticmethod
+    def merge(left: State, right: State) -> dict[str, np.ndarray]:
+        return {key: np.add(left[key], right[key], dtype=np.float64) for key in ("total", "count")}
+
+    @staticmethod
+    def compute(state: State) -> dict[str, np.ndarray]:
+        total, count = state["total"], state["count"]
+        each = count[0] if len(count) == 1 else count.reshape(-1, *[1] * (total.ndim - 1))
+        with np.errstate(invalid="ignore", divide="ignore"):  # a class without images has no mean: NaN
+            return {"mean": np.divide(total, each, dtype=np.float64).astype(np.float32)}
+
+    @staticmethod
+    def images(state: State) -> int:
+        return int(state["count"].sum())
+
+
+class Moments:
+    """Mean and spread over images of a number per image: count, mean, and sum of squared deviations from the mean.
+
+    Merged by Chan's rule, which keeps its digits where a sum of squares would lose them.
+    """
+
+    def __init__(self, layers: int, shape: tuple[int, ...], device: torch.device) -> None:
+        self.count = [0] * layers
+        self.mean = torch.zeros(layers, *shape, dtype=torch.float32, device=device)
+        self.squares = torch.zeros_like(self.mean)
+        self._pending: Tensor | None = None
+
+    def add(self, batch: Batch, part: Tensor) -> None:
+        """Add what the queries of `batch` contribute to each image's number, shape (B, *shape)."""
+        value = part if batch.first or self._pending is None else self._pending + part
+        self._pending = None if batch.last else value
+        if not batch.last:
+            return
+        layer, n, seen = batch.layer, batch.size, self.count[batch.layer]
+        mean = value.mean(0)
+        squares = (value - mean).square().sum(0)
+        shift = mean - self.mean[layer]
+        self.count[layer] = seen + n
+        self.mean[layer] += shift * (n / (seen + n))
+        self.squares[layer] += squares + shift.square() * (seen * n / (seen + n))
+
+    def state(self) -> dict[str, np.ndarray]:
+        count = np.array(self.count[:1], dtype=np.float64)
+        return {"count": count, "mean": self.mean.cpu().numpy(), "squares": self.squares.cpu().numpy()}
+
+    @staticmethod
+    def merge(left: State, right: State) -> dict[str, np.ndarray]:
+        n, m = left["count"], right["count"]
+        both = np.maximum(n + m, 1)
+        shift = right["mean"].astype(np.float64) - left["mean"]
+        return {
+            "count": n + m,
+            "mean": left["mean"] + shift * (m / both),
+            "squares": left["squares"] + right["squares"].astype(np.float64) + shift**2 * (n * m / both),
+        }
+
+    @staticmethod
+    def compute(state: State) -> dict[str, np.ndarray]:
+        """Mean, and sample standard deviation over images (ddof 1; NaN for one image)."""
+        freedom = state["count"][0] - 1
+        spread = np.sqrt(state["squares"] / freedom) if freedom > 0 else np.full_like(state["mean"], np.nan)
+        return {"mean": state["mean"].astype(np.float32), "std": spread.astype(np.float32)}
+
+    @staticmethod
+    def images(state: State) -> int:
+        return int(state["count"][0])
+
+
+class Stack:
+    """Arrays of single images, one after another; nothing is added up."""
+
+    def __init__(self) -> None:
+        self.arrays: dict[str, list[np.ndarray]] = {}
+
+    def state(self) -> dict[str, np.ndarray]:
+        return {name: np.stack(arrays) for name, arrays in self.arrays.items()}
+
+    @staticmethod
+    def merge(left: State, right: State) -> dict[str, np.ndarray]:
+        names = list(left) or list(right)
+        both = [side for side in (left, right) if side]
+        return {name: np.concatenate([side[name] for side in both]) for name in names}
+
+    @staticmethod
+    def compute(state: State) -> dict[str, np.ndarray]:
+        return dict(state)
+
+    @staticmethod
+    def images(state: State) -> int:
+        return len(next(iter(state.values()))) if state else 0

@@ -1,0 +1,1 @@
+"""Names and checkpoint files → an eval model with its attention tapped."""

@@ -1,0 +1,126 @@
+"""Checkpoint files, read without running anything that is in them."""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from vitscope.errors import WeightsError
+
+NESTED = ("state_dict_ema", "model_ema", "state_dict", "model")
+"""Keys under which training scripts keep the weights."""
+
+NOT_USED = ("head.", "head_dist.", "fc_norm.", "attn_pool.", "mask_token")
+"""What a checkpoint may hold besides the blocks: classifiers and training aids, which no analysis reads."""
+
+
+def read(path: Path) -> dict[str, Tensor]:
+    """Name → tensor of a .safetensors file, or of a file written by torch.save (loaded with weights_only=True).
+
+    Raises WeightsError when the file is missing, damaged, no checkpoint, or holds anything but tensors and containers.
+    """
+    if not path.is_file():
+        raise WeightsError(f"no checkpoint at {path}: {'it is a folder' if path.is_dir() else 'there is no such file'}.")
+    content = _safetensors(path) if path.suffix == ".safetensors" else _torch(path)
+    for key in NESTED:
+        if isinstance(content, dict) and isinstance(content.get(key), dict):
+            content = content[key]
+            break
+    tensors = {}
+    if isinstance(content, dict):
+        tensors = {str(name).removeprefix("module."): value for name, value in content.items() if torch.is_tensor(value)}
+    if not tensors:
+        raise WeightsError(f"{path} is not a checkpoint: it holds no named tensors.")
+    return tensors
+
+
+def _safetensors(path: Path) -> dict[str, Tensor]:
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise WeightsError(f"{path} is not a safetensors file, or is cut short ({error}).") from error
+
+
+def _torch(path: Path) -> Any:
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise WeightsError(_unsafe(path, error)) from error
+    except (RuntimeError, OSError, EOFError, ValueError, KeyError, UnicodeDecodeError) as error:
+        raise WeightsError(f"{path} is not a checkpoint, or is cut short ({str(error).splitlines()[0]}).") from error
+
+
+def _unsafe(path: Path, error: Exception) -> str:
+    """One sentence for a pickle that torch refuses: it names code to run, or it is no pickle at all."""
+    try:
+        names = torch.serialization.get_unsafe_globals_in_checkpoint(path)
+    except Exception:  # noqa: BLE001 - the file is whatever it is; the first error already says that it is refused
+        names = []
+    if names:
+        return (f"{path} was not loaded: besides tensors it holds Python objects ({', '.join(sorted(names)[:3])}), which "
+                f"could run code. Save its state dict alone as .safetensors and try again.")
+    return f"{path} is not a checkpoint: {str(error).splitlines()[0].split('.')[0]}."
+
+
+def fill(model: nn.Module, tensors: dict[str, Tensor], source: str) -> list[str]:
+    """Load `tensors` into `model` as float32, strictly; returns the names of what was left out (classifiers and such).
+
+    Raises WeightsError naming the tensors that are missing, unexpected, of another shape, or not finite.
+    """
+    wanted = model.state_dict()
+    dropped = [name for name in tensors if name not in wanted and name.startswith(NOT_USED)]
+    given = {name: tensor for name, tensor in tensors.items() if name not in dropped}
+    missing = [name for name in wanted if name not in given]
+    extra = [name for name in given if name not in wanted]
+    if missing or extra:
+        raise WeightsError(
+            f"{source} does not fit {type(model).__name__}: "
+            f"{_list(missing, 'missing')}{'; ' if missing and extra else ''}{_list(extra, 'not expected')}."
+        )
+    wrong = [
+        f"{name} is {_shape(given[name])}, the model has {_shape(wanted[name])}"
+        for name in wanted
+        if given[name].shape != wanted[name].shape
+    ]
+    if wrong:
+        more = f" (and {len(wrong) - 3} more)" if len(wrong) > 3 else ""
+        raise WeightsError(f"{source} was made for a model of another shape: {'; '.join(wrong[:3])}{more}.")
+    broken = [name for name, tensor in given.items() if tensor.is_floating_point() and not tensor.isfinite().all()]
+    if broken:
+        raise WeightsError(f"{source} holds values that are not finite: {_list(broken, 'tensors with NaN or Inf')}.")
+    model.load_state_dict(given, strict=True)
+    return dropped
+
+
+def _shape(tensor: Tensor) -> str:
+    return "×".join(map(str, tensor.shape))
+
+
+def _list(names: list[str], what: str) -> str:
+    if not names:
+        return ""
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return f"{what}: {', '.join(names[:3])}{more}"
+
+
+def weights_digest(model: nn.Module) -> str:
+    """sha256 over the names, shapes and bytes of all parameters and buffers: the same weights, the same digest."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        value = tensor.detach().cpu().contiguous()
+        digest.update(f"{name} {tuple(value.shape)} {value.dtype}\n".encode())
+        digest.update(value.reshape(-1).view(torch.uint8).numpy().data)
+    return f"sha256:{digest.hexdigest()}"
+
+
+def file_digest(path: Path) -> str:
+    """sha256 of a file, as hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
