@@ -1,0 +1,83 @@
+"""`show attention`: where a query token looks, on average or in one image (paper section 4.1, Fig. 2)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vitscope.derive.query import cls_token, parse_query, query_row
+from vitscope.errors import ViewError
+from vitscope.store.text import printable
+from vitscope.views import Options, View
+from vitscope.views.select import Selection, build, grid_coords, select, token_names
+
+if TYPE_CHECKING:
+    from vitscope.store.reader import Run
+
+QUERIES = {"cls": "CLS", "spatial": "the mean patch"}
+
+
+def view(run: Run, options: Options) -> View:
+    """Raw attention of `options.query` (none said: spatial, the mean of all patches) to the tokens of `options.tokens`.
+
+    spatial, the default: to the patches, dims (layer, head, row, column)
+    cls:                  to CLS, dims (layer, head); of the query spatial it is the spatial-to-CLS attention
+    all:                  to every token, dims (layer, head, token), named "cls", "reg1", …, "1,1", "1,2", …; sums to 1
+
+    Nothing is renormalised: attention to patches sums to 1 minus what goes to the prefix. With `options.image`, of that
+    image of the gallery instead of the mean over images. Unit 1. Raises ViewError for a layer, head, query, image or
+    tokens that do not exist, NotMeasured without the attention or the gallery.
+    """
+    chosen = select(run, options, "attention", uses=("query", "image", "tokens"))
+    query = parse_query(options.query or "spatial", run.geometry)
+    said = QUERIES[query] if isinstance(query, str) else f"patch {query[0] + 1},{query[1] + 1}"
+    attention, images, image = _attention(run, chosen, options.image)
+    values, coords, to = _keys(run, query_row(attention, query, run.geometry), options.tokens or "spatial")
+    return build(
+        run,
+        name="attention",
+        title=f"Attention of {said}{to}{chosen}{f', {image}' if image else ''}",
+        images=images,
+        coords={**chosen.coords(), **coords},
+        unit="1",
+        values=values,
+    )
+
+
+def _attention(run: Run, chosen: Selection, image: str | None) -> tuple[np.ndarray, int, str]:
+    """(…, T, T) of the layers and heads chosen, the number of images it stands for, and the image's full name."""
+    if image is None:
+        result = run.result("attention")
+        return chosen.pick(result.array("mean")), result.images, ""
+    gallery = run.result("gallery")
+    names = gallery.coords["image"]
+    index = gallery_index(names, image)
+    return chosen.pick(gallery.array("attention")[index]), 1, names[index]
+
+
+def gallery_index(names: list[str], image: str) -> int:
+    """Which image of the gallery is called `image`: by its full name, or by its file name where only one has it.
+
+    Raises ViewError that lists what is in the gallery.
+    """
+    if image in names:
+        return names.index(image)
+    same = [index for index, name in enumerate(names) if name.rsplit("/", 1)[-1] == image]
+    if len(same) == 1:
+        return same[0]
+    problem = "several images of the gallery are" if same else "no image of the gallery is"
+    raise ViewError(f"{problem} called {image!r}; it holds {printable(', '.join(names)) or 'nothing'}.")
+
+
+def _keys(run: Run, row_T: np.ndarray, tokens: str) -> tuple[np.ndarray, dict[str, list[Any]], str]:
+    """(…, T) narrowed to the attended `tokens`, the coordinates of what is left, and words for the title."""
+    geometry = run.geometry
+    if tokens == "all":
+        return row_T, {"token": token_names(run)}, " to all tokens"
+    if tokens == "cls":
+        return row_T[..., cls_token(geometry)], {}, " to CLS"
+    if tokens == "spatial":
+        patches = row_T[..., len(geometry.prefix) :]
+        return patches.reshape(*row_T.shape[:-1], geometry.rows, geometry.columns), grid_coords(run), ""
+    raise ViewError(f"tokens {tokens!r} are none of cls, spatial or all.")

@@ -1,0 +1,50 @@
+"""`show deviation`: how much heads differ, and how much queries differ (protocol 2.5)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vitscope.errors import NotMeasured
+from vitscope.views import Column, Options, View
+from vitscope.views.select import build, select
+
+if TYPE_CHECKING:
+    from vitscope.store.reader import Run
+
+
+def view(run: Run, options: Options) -> View:
+    """Columns over_heads and over_positions with their spread over images (…_std), dims (layer, head), unit 1.
+
+    over_heads is a number of a layer and stands beside each of its heads. A metric that was not measured leaves its
+    columns out, with a note. Raises ViewError for layers, heads and options that do not exist, NotMeasured without any.
+    """
+    chosen = select(run, options, "deviation")
+    columns: dict[str, Column] = {}
+    missing: list[NotMeasured] = []
+    images = 0
+    shape = (run.geometry.layers, run.geometry.heads)
+    for name, metric in (("over_heads", "head-deviation"), ("over_positions", "position-deviation")):
+        try:
+            result = run.result(metric)
+        except NotMeasured as error:
+            missing.append(error)
+            continue
+        images = result.images
+        for column, array in ((name, "mean"), (f"{name}_std", "std")):
+            values = result.array(array)
+            per_head = values if values.ndim == len(shape) else np.broadcast_to(values[:, None], shape)
+            columns[column] = Column(values=np.asarray(chosen.pick(per_head), dtype=np.float64), unit="1")
+    if not columns:
+        raise missing[0]
+    notes = ["over_heads is one number per layer, repeated for its heads."] if "over_heads" in columns else []
+    return build(
+        run,
+        name="deviation",
+        title=f"Deviation over heads and over positions{chosen}",
+        images=images,
+        coords=chosen.coords(),
+        columns=columns,
+        notes=notes + [f"Left out: {error}" for error in missing],
+    )

@@ -1,0 +1,114 @@
+"""What the views share: which layers and heads are asked for, and how a View of them is put together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vitscope.errors import ViewError
+from vitscope.store.text import printable
+from vitscope.views import Column, Options, View
+
+if TYPE_CHECKING:
+    from vitscope.store.reader import Run
+
+OPTIONS = ("query", "image", "tokens")
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The layers and heads of a run that a view shows: one of each, or all where None."""
+
+    run: Run
+    layer: int | None
+    head: int | None
+
+    def pick(self, array_LH: np.ndarray) -> np.ndarray:
+        """The part of (L, H, …) that is asked for; an axis with one layer or head asked for is gone."""
+        layers = slice(None) if self.layer is None else self.layer
+        heads = slice(None) if self.head is None else self.head
+        return array_LH[layers, heads]
+
+    def part(self, array_LH: np.ndarray) -> np.ndarray:
+        """Like `pick`, but (1 or L, 1 or H, …): for what is derived only for the heads asked for."""
+        layers = slice(None) if self.layer is None else slice(self.layer, self.layer + 1)
+        heads = slice(None) if self.head is None else slice(self.head, self.head + 1)
+        return array_LH[layers, heads]
+
+    def squeeze(self, array_LH: np.ndarray) -> np.ndarray:
+        """(1 or L, 1 or H, …) without the axes of length 1 that stand for one layer or head asked for."""
+        gone = [axis for axis, asked in enumerate((self.layer, self.head)) if asked is not None]
+        return np.squeeze(array_LH, axis=tuple(gone))
+
+    def coords(self) -> dict[str, list[Any]]:
+        """Coordinates of the axes that `pick` leaves, counted from 1."""
+        geometry = self.run.geometry
+        both = {
+            "layer": None if self.layer is not None else list(range(1, geometry.layers + 1)),
+            "head": None if self.head is not None else list(range(1, geometry.heads + 1)),
+        }
+        return {dim: places for dim, places in both.items() if places is not None}
+
+    def __str__(self) -> str:
+        """Such as ", layer 3, head 2"."""
+        layer = "" if self.layer is None else f", layer {self.layer + 1}"
+        return layer + ("" if self.head is None else f", head {self.head + 1}")
+
+
+def select(run: Run, options: Options, view: str, *, uses: tuple[str, ...] = ()) -> Selection:
+    """The layers and heads asked for; raises ViewError when they do not exist or `view` has no use for an option."""
+    for option in OPTIONS:
+        if getattr(options, option) is not None and option not in uses:
+            raise ViewError(f"the view {view!r} does not depend on --{option}: leave it out.")
+    for kind, asked, count in (
+        ("layer", options.layer, run.geometry.layers),
+        ("head", options.head, run.geometry.heads),
+    ):
+        if asked is not None and not 0 <= asked < count:
+            raise ViewError(f"there is no {kind} {asked + 1}: {run.model} has {kind}s 1 to {count}.")
+    return Selection(run, options.layer, options.head)
+
+
+def grid_coords(run: Run) -> dict[str, list[Any]]:
+    """Rows and columns of the patch grid, counted from 1."""
+    geometry = run.geometry
+    return {"row": list(range(1, geometry.rows + 1)), "column": list(range(1, geometry.columns + 1))}
+
+
+def token_names(run: Run) -> list[str]:
+    """Names of all T tokens: the prefix, then "ROW,COL" of each patch, counted from 1."""
+    geometry = run.geometry
+    grid = [f"{row},{column}" for row in range(1, geometry.rows + 1) for column in range(1, geometry.columns + 1)]
+    return [*geometry.prefix, *grid]
+
+
+def build(
+    run: Run,
+    *,
+    name: str,
+    title: str,
+    images: int,
+    coords: dict[str, list[Any]],
+    unit: str = "",
+    values: np.ndarray | None = None,
+    columns: dict[str, Column] | None = None,
+    notes: list[str] | None = None,
+) -> View:
+    """A View of `run`: the keys of `coords` are its dims; title and notes are made safe for a screen."""
+    return View(
+        name=name,
+        title=printable(title),
+        model=run.model,
+        dataset=run.dataset,
+        images=images,
+        unit=unit,
+        protocol=run.spec.protocol,
+        dims=tuple(coords),
+        coords=coords,
+        values=values,
+        columns=columns,
+        spec=run.spec.to_json(),
+        notes=[printable(note) for note in notes or []],
+    )
