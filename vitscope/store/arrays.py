@@ -1,0 +1,133 @@
+"""Arrays on disk: `.npy` for results, `.safetensors` for the states of shards; hashed while they are written.
+
+Both are streamed, since one state may be as large as the attention of a gallery: nothing is copied in memory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load_file
+
+from vitscope.errors import DamagedError
+from vitscope.store.files import CHUNK, atomic, digest, unreadable
+from vitscope.store.parts import DTYPES, ArrayInfo, ShardState
+from vitscope.store.text import shown
+
+_SAFETENSORS = {"bool": "BOOL", **{name: name[0].upper() + name.lstrip("floatuin") for name in DTYPES - {"bool"}}}
+
+
+class _Hashing:
+    """A file that knows the size and SHA-256 of what has been written to it."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._sha256 = hashlib.sha256()
+        self.size = 0
+
+    def write(self, data: bytes | memoryview) -> int:
+        """Write all of `data`."""
+        self._file.write(data)
+        self._sha256.update(data)
+        self.size += len(data)
+        return len(data)
+
+    @property
+    def sha256(self) -> str:
+        """The checksum so far, in hexadecimal."""
+        return self._sha256.hexdigest()
+
+
+def storable(values: np.ndarray) -> np.ndarray:
+    """`values` as they go to disk, C order and little-endian; ValueError for a dtype that the cache does not hold."""
+    values = np.asarray(values)
+    if values.dtype.name not in DTYPES:
+        raise ValueError(f"the cache does not hold arrays of dtype {values.dtype}")
+    return np.asarray(values, dtype=values.dtype.newbyteorder("<"), order="C")
+
+
+def write_array(path: Path, values: np.ndarray, dims: tuple[str, ...], unit: str) -> ArrayInfo:
+    """Write one array as `.npy`, atomically; what its record must say. StoreError, ValueError."""
+    values = storable(values)
+    with atomic(path) as file:
+        out = _Hashing(file)
+        np.lib.format.write_array(out, values, allow_pickle=False)
+    return ArrayInfo(path.name, out.size, out.sha256, dims, unit, values.shape, values.dtype.name)
+
+
+def open_array(path: Path, info: ArrayInfo) -> np.ndarray:
+    """The array at `path`, memory-mapped and read-only; DamagedError unless it is as `info` says (the bytes unread)."""
+    check_size(path, info.size)
+    try:
+        values = np.lib.format.open_memmap(path, mode="r")
+    except OSError as error:
+        raise unreadable(path, error) from error
+    except (ValueError, EOFError, OverflowError, SyntaxError, TypeError, RecursionError, MemoryError):
+        raise DamagedError(f"{shown(path)} is damaged: it is not an array that numpy could map.") from None
+    expected = np.dtype(info.dtype).newbyteorder("<")
+    if values.shape != info.shape or values.dtype != expected or not values.flags.c_contiguous:
+        raise DamagedError(
+            f"{shown(path)} is damaged: it holds {values.dtype} of shape {values.shape}, its record says "
+            f"{info.dtype} of shape {info.shape}."
+        )
+    return np.asarray(values)
+
+
+def write_state(path: Path, state: Mapping[str, np.ndarray]) -> ShardState:
+    """Write arrays by name as `.safetensors`, atomically; what the shard's record must say. StoreError, ValueError."""
+    arrays = {name: storable(values) for name, values in state.items()}
+    with atomic(path) as file:
+        out = _Hashing(file)
+        out.write(_header(arrays))
+        for values in arrays.values():
+            flat = values.reshape(-1).view(np.uint8)
+            for start in range(0, flat.size, CHUNK):
+                out.write(flat[start : start + CHUNK].data)
+    return ShardState(path.name, out.size, out.sha256)
+
+
+def read_state(path: Path, stored: ShardState) -> dict[str, np.ndarray]:
+    """The arrays that `write_state` wrote; DamagedError unless their checksum matches."""
+    check_size(path, stored.size)
+    if digest(path) != stored.sha256:
+        raise DamagedError(f"{shown(path)} is damaged: it does not match its checksum.")
+    try:
+        return load_file(path)
+    except OSError as error:
+        raise unreadable(path, error) from error
+    except (SafetensorError, KeyError, ValueError, TypeError):
+        raise DamagedError(f"{shown(path)} is damaged: it is not a safetensors file.") from None
+
+
+def check_size(path: Path, size: int) -> None:
+    """DamagedError unless `path` is a regular file, no link, of `size` bytes."""
+    try:
+        found = os.lstat(path)
+    except OSError as error:
+        raise unreadable(path, error) from error
+    if not stat.S_ISREG(found.st_mode):
+        raise DamagedError(f"{shown(path)} is damaged: it is not a regular file.")
+    if found.st_size != size:
+        raise DamagedError(f"{shown(path)} is damaged: it has {found.st_size} bytes, its record says {size}.")
+
+
+def _header(arrays: Mapping[str, np.ndarray]) -> bytes:
+    """The head of a safetensors file: its length in 8 bytes, then dtype, shape and place of each array as JSON."""
+    places, at = {}, 0
+    for name, values in arrays.items():
+        if name == "__metadata__":
+            raise ValueError("'__metadata__' cannot name an array of a state")
+        end = at + values.nbytes
+        places[name] = {"dtype": _SAFETENSORS[values.dtype.name], "shape": values.shape, "data_offsets": (at, end)}
+        at = end
+    text = json.dumps(places).encode()
+    text += b" " * (-len(text) % 8)  # the data begins at a multiple of 8
+    return len(text).to_bytes(8, "little") + text

@@ -1,0 +1,260 @@
+"""Cache, Run and Result: what the browser and the views read. Numpy alone is enough; nothing is ever written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vitscope.errors import DamagedError, FormatError, NotMeasured, StoreError
+from vitscope.geometry import Geometry
+from vitscope.spec import Spec, slug
+from vitscope.store.arrays import check_size, open_array
+from vitscope.store.files import read_json, unreadable
+from vitscope.store.layout import RESULT, RUN, SHARDS, split_key
+from vitscope.store.parts import ArrayInfo, geometry_of, parse, result_of, spec_of
+from vitscope.store.text import cleaned, printable, shown
+
+
+@dataclass(frozen=True)
+class Result:
+    """One metric's numbers in one run, as its result.json describes them."""
+
+    folder: Path
+    metric: str
+    version: int
+    images: int
+    arrays: dict[str, ArrayInfo]
+    coords: dict[str, list[str]]
+
+    def array(self, name: str = "mean") -> np.ndarray:
+        """An array, memory-mapped and read-only; NotMeasured for a name it lacks, DamagedError if the file differs."""
+        if name not in self.arrays:
+            raise NotMeasured(f"{self.metric} has no {name!r}, only: {', '.join(self.arrays)}.")
+        info = self.arrays[name]
+        return open_array(self.folder / info.file, info)
+
+    def check(self) -> None:
+        """DamagedError unless every array is there in its size."""
+        for info in self.arrays.values():
+            check_size(self.folder / info.file, info.size)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of the cache: a model over a data set. Strings are printable."""
+
+    folder: Path
+    spec: Spec
+    geometry: Geometry
+    facts: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """Name of the run's folder."""
+        return printable(self.folder.name)
+
+    @property
+    def model(self) -> str:
+        """The model as the user named it."""
+        return self.spec.model
+
+    @property
+    def dataset(self) -> str:
+        """Name of the data set."""
+        return self.spec.dataset
+
+    @property
+    def images(self) -> int:
+        """How many images are behind the numbers: those selected less those skipped."""
+        used = self.facts.get("used")
+        return used if isinstance(used, int) else 0
+
+    @property
+    def classes(self) -> list[str]:
+        """Names of the classes, empty for a flat folder."""
+        names = self.facts.get("classes")
+        return [str(name) for name in names] if isinstance(names, list) else []
+
+    @property
+    def complete(self) -> bool:
+        """Whether the extraction came to its end."""
+        return bool(self.facts.get("finished"))
+
+    @property
+    def started(self) -> str:
+        """When the extraction started, ISO 8601, "" if it does not say."""
+        return str(self.facts.get("started") or "")
+
+    def results(self) -> dict[str, Result]:
+        """The newest version of each metric, by name; those that cannot be read are left to `Cache.broken`."""
+        found = {}
+        for metric in self._newest():
+            try:
+                found[metric] = self.result(metric)
+            except StoreError:
+                continue
+        return found
+
+    def result(self, metric: str) -> Result:
+        """The newest version of a metric; NotMeasured with the command that measures it, DamagedError, FormatError."""
+        newest = self._newest()
+        if metric not in newest:
+            unfinished = "" if self.complete else "; its extraction has not finished"
+            raise NotMeasured(
+                f"{self.name} holds no {metric} (it holds: {', '.join(newest) or 'nothing yet'}{unfinished}): measure "
+                f"it with `vitscope extract --model {self.model} --data DIR --metrics {metric}`."
+            )
+        return load_result(newest[metric])
+
+    def array(self, metric: str, name: str = "mean") -> np.ndarray:
+        """An array of a metric, memory-mapped and read-only; NotMeasured, DamagedError, FormatError."""
+        return self.result(metric).array(name)
+
+    def _newest(self) -> dict[str, Path]:
+        """Folder of the newest version of each metric that has a result.json, sorted by name."""
+        versions: dict[str, tuple[int, Path]] = {}
+        for folder in result_folders(self.folder):
+            metric, version = split_key(folder.name) or ("", 0)
+            if version > versions.get(metric, (0, folder))[0]:
+                versions[metric] = (version, folder)
+        return {metric: versions[metric][1] for metric in sorted(versions)}
+
+
+class Cache:
+    """The runs in a folder, looked up afresh at every call; a folder that is missing or empty is an empty cache.
+
+    Raises StoreError for a folder that cannot be read or is a file, FormatError if another version wrote all of it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folders = run_folders(folder)
+        errors = [error for _, error in map(_try_run, folders) if error]
+        if folders and len(errors) == len(folders) and all(isinstance(error, FormatError) for error in errors):
+            raise errors[0]
+
+    def runs(self) -> list[Run]:
+        """The runs that can be read, newest first."""
+        runs = [run for run, _ in map(_try_run, run_folders(self.folder)) if run]
+        return sorted(runs, key=lambda run: (_when(run.started), run.name), reverse=True)
+
+    def broken(self) -> list[tuple[Path, str]]:
+        """What cannot be read, each with a sentence: folders of runs, and of single results in runs that can be."""
+        found = []
+        for folder in run_folders(self.folder):
+            error = _try_run(folder)[1]
+            places = [] if error else result_folders(folder)
+            found += [(folder, str(error))] if error else []
+            found += [(place, str(error)) for place in places if (error := _try_result(place))]
+        return found
+
+    def find(self, model: str) -> Run:
+        """The newest run of a model, by the model's name, the last part of it, or the (beginning of the) run's folder.
+
+        Raises StoreError naming what there is, and the error of a run that has that name but cannot be read.
+        """
+        asked = printable(model)
+        runs = self.runs()
+        for same in (
+            [run for run in runs if run.name == asked],
+            [run for run in runs if run.model == asked],
+            [run for run in runs if slug(run.model) == asked],
+            [run for run in runs if asked and run.name.startswith(asked)],
+        ):
+            if len({run.model for run in same}) > 1:
+                names = ", ".join(run.name for run in same)
+                raise StoreError(f"{asked!r} could be any of {names} in {shown(self.folder)}: type more of the name.")
+            if same:
+                return same[0]
+        for folder in run_folders(self.folder):
+            error = _try_run(folder)[1]
+            if error and (folder.name == model or folder.name.startswith(f"{slug(model)}-")):
+                raise error
+        known = ", ".join(dict.fromkeys(run.model for run in runs)) or "no run yet"
+        raise StoreError(
+            f"no run of {asked!r} in the cache {shown(self.folder)}, which holds {known}: make one with "
+            f"`vitscope extract --model {asked} --data DIR`, or choose another folder with --cache."
+        )
+
+
+def run_folders(cache: Path) -> list[Path]:
+    """The folders in `cache` that are runs, readable or not, sorted by name; StoreError if `cache` cannot be listed."""
+    try:
+        entries = sorted(cache.iterdir())
+    except FileNotFoundError:
+        return []
+    except NotADirectoryError:
+        raise StoreError(f"{shown(cache)} is a file, not the folder of a cache: choose another with --cache.") from None
+    except OSError as error:
+        raise unreadable(cache, error) from error
+    return [entry for entry in entries if not entry.name.startswith(".") and looks_like_run(entry)]
+
+
+def looks_like_run(folder: Path) -> bool:
+    """Whether a folder holds, or held, a run: other folders in a cache are none of our business."""
+    try:
+        names = {entry.name for entry in folder.iterdir()} if folder.is_dir() else set()
+    except OSError:
+        return split_run_name(folder.name)
+    return RUN in names or SHARDS in names or any(map(split_key, names))
+
+
+def split_run_name(name: str) -> bool:
+    """Whether a folder's name ends like a run's, in a dash and eight hexadecimal digits."""
+    return name[-9:-8] == "-" and set(name[-8:]) <= set("0123456789abcdef")
+
+
+def result_folders(run: Path) -> list[Path]:
+    """The folders of a run that have a result.json, readable or not, sorted by name; StoreError."""
+    try:
+        entries = sorted(run.iterdir())
+    except OSError as error:
+        raise unreadable(run, error) from error
+    return [entry for entry in entries if split_key(entry.name) and (entry / RESULT).exists()]
+
+
+def load_run(folder: Path) -> Run:
+    """The run in `folder`; DamagedError, FormatError, StoreError."""
+    path = folder / RUN
+    stored = parse(path, cleaned, read_json(path))
+    spec = parse(path, spec_of, stored.pop("spec", None))
+    geometry = parse(path, geometry_of, stored.get("geometry"))
+    stored.pop("key", None)
+    return Run(folder, spec, geometry, stored)
+
+
+def load_result(folder: Path) -> Result:
+    """The result in a metric's folder; DamagedError, FormatError, StoreError."""
+    path = folder / RESULT
+    if folder.is_symlink() or path.is_symlink():
+        raise DamagedError(f"{shown(path)} is a link, which could lead out of its run.")
+    parts = parse(path, result_of, cleaned(read_json(path)))
+    if split_key(folder.name) != (parts.metric, parts.version):
+        raise DamagedError(f"{shown(path)} is damaged: it belongs to {parts.metric}@{parts.version}.")
+    return Result(folder, parts.metric, parts.version, parts.images, parts.arrays, parts.coords)
+
+
+def _try_run(folder: Path) -> tuple[Run | None, StoreError | None]:
+    try:
+        return load_run(folder), None
+    except StoreError as error:
+        return None, error
+
+
+def _try_result(folder: Path) -> StoreError | None:
+    try:
+        load_result(folder).check()
+    except StoreError as error:
+        return error
+    return None
+
+
+def _when(started: str) -> float:
+    try:
+        return datetime.fromisoformat(started).timestamp()
+    except (ValueError, OverflowError, OSError):
+        return 0.0

@@ -1,0 +1,115 @@
+"""Checksums, sizes and removal of a run."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+from pathlib import Path
+
+from vitscope.errors import DamagedError, StoreError
+from vitscope.store.arrays import check_size, open_array
+from vitscope.store.files import digest, discard, read_json, unreadable, unwritable
+from vitscope.store.layout import LOCK, RUN, SHARDS
+from vitscope.store.lock import lock
+from vitscope.store.parts import StoredFile, parse, states_of
+from vitscope.store.reader import Run, load_result, load_run, looks_like_run, result_folders, run_folders
+from vitscope.store.text import printable, shown
+
+
+def verify(run: Run | Path) -> list[str]:
+    """Read every byte of a run, pending shards included; one sentence for each file that is not as it was written."""
+    folder = run.folder if isinstance(run, Run) else run
+    problems: list[str] = []
+    try:
+        load_run(folder)
+    except StoreError as error:
+        problems.append(str(error))
+    for place in result_folders(folder):
+        try:
+            result = load_result(place)
+        except StoreError as error:
+            problems.append(str(error))
+            continue
+        for info in result.arrays.values():
+            problems += _differs(place / info.file, info) or _problem(lambda p=place, i=info: open_array(p / i.file, i))
+    return problems + _pending(folder / SHARDS)
+
+
+def size(run: Run | Path) -> int:
+    """Bytes of all files of a run; StoreError."""
+    folder = run.folder if isinstance(run, Run) else run
+    try:
+        return sum(path.lstat().st_size for path in folder.rglob("*") if path.is_symlink() or path.is_file())
+    except OSError as error:
+        raise unreadable(folder, error) from error
+
+
+def remove(run: Run | Path) -> int:
+    """Remove a run, readable or not, and tell how many bytes that freed.
+
+    Raises BusyError while somebody writes it, and StoreError for a folder that is no run's or cannot be removed.
+    run.json goes first: what is left of a removal cut short is never taken for a run.
+    """
+    folder = run.folder if isinstance(run, Run) else run
+    if folder.is_symlink() or not looks_like_run(folder):
+        raise StoreError(f"{shown(folder)} is not the folder of a run, so it is not removed.")
+    freed = size(folder)
+    with lock(folder):
+        try:
+            (folder / RUN).unlink(missing_ok=True)
+            for path in sorted(folder.iterdir()):
+                if path.name != LOCK:
+                    discard(path)
+        except OSError as error:
+            raise unwritable(folder, error) from error
+    _remove_empty(folder)
+    return freed
+
+
+def find_folder(cache: Path, name: str) -> Path:
+    """The folder called `name` of a run in `cache`, readable or not; StoreError naming those there are."""
+    folders = {folder.name: folder for folder in run_folders(cache)}
+    if name not in folders:
+        known = printable(", ".join(folders)) or "none"
+        raise StoreError(f"no run's folder in {shown(cache)} is called {printable(name)!r}; there are: {known}.")
+    return folders[name]
+
+
+def _differs(path: Path, stored: StoredFile) -> list[str]:
+    """What is wrong with the bytes of a file, if anything."""
+    return _problem(lambda: check_size(path, stored.size)) or _problem(lambda: _check_bytes(path, stored))
+
+
+def _check_bytes(path: Path, stored: StoredFile) -> None:
+    if digest(path) != stored.sha256:
+        raise DamagedError(f"{shown(path)} is damaged: it does not match its checksum.")
+
+
+def _pending(shards: Path) -> list[str]:
+    """What is wrong with the records and states of shards that have not been folded yet."""
+    problems: list[str] = []
+    for path in sorted(shards.glob("*.json")):
+        try:
+            states = parse(path, states_of, read_json(path).get("states"))
+        except StoreError as error:
+            problems.append(str(error))
+            continue
+        for state in states.values():
+            problems += _differs(shards / state.file, state)
+    return problems
+
+
+def _problem(check: Callable[[], object]) -> list[str]:
+    try:
+        check()
+    except StoreError as error:
+        return [str(error)]
+    return []
+
+
+def _remove_empty(folder: Path) -> None:
+    try:
+        folder.rmdir()
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT):  # somebody began to write it anew
+            raise unwritable(folder, error) from error

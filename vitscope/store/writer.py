@@ -1,0 +1,199 @@
+"""RunWriter: what an extraction calls. Every file becomes visible whole, and the record that names it comes last."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vitscope.errors import DamagedError, FormatError, StoreError
+from vitscope.spec import Spec
+from vitscope.store.arrays import check_size, read_state, storable, write_array, write_state
+from vitscope.store.files import discard, make_folder, read_json, write_json
+from vitscope.store.layout import RESULT, RUN, SHARDS, is_name, metric_key, record_file, split_key, state_file
+from vitscope.store.parts import ResultParts, ShardState, parse, result_of, spec_of, states_of
+from vitscope.store.reader import load_result
+from vitscope.store.text import shown
+
+_OWN_FACTS = frozenset({"format", "spec", "key", "sha256"})
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One array of a result: values, one name per axis, the unit ("1" for none)."""
+
+    values: np.ndarray
+    dims: tuple[str, ...]
+    unit: str
+
+
+class RunWriter:
+    """Writes one run. Hold `lock(cache / spec.folder)` first; other ranks of the same extraction may write beside it.
+
+    `facts` is what run.json holds besides the spec. Facts of an earlier start of the same run win over those given.
+    Raises StoreError when the folder cannot be written, DamagedError or FormatError when its run.json is not ours.
+    """
+
+    def __init__(self, cache: Path, spec: Spec, facts: Mapping[str, Any]) -> None:
+        self.folder = cache / spec.folder
+        self.facts: dict[str, Any] = {}
+        self._spec = spec
+        self._shards = self.folder / SHARDS
+        make_folder(self.folder)
+        path = self.folder / RUN
+        if not path.exists():
+            self.update(**facts)
+            return
+        stored = read_json(path)
+        if parse(path, spec_of, stored.get("spec")) != spec:
+            raise StoreError(
+                f"{shown(self.folder)} holds another run, with another spec in {RUN}: choose another folder with "
+                "--cache, or remove it with `vitscope cache remove`."
+            )
+        self.facts = {name: value for name, value in stored.items() if name not in _OWN_FACTS}
+
+    def update(self, **facts: Any) -> None:
+        """Change facts and rewrite run.json; StoreError, and ValueError for the names that the cache itself uses."""
+        if taken := sorted(_OWN_FACTS & set(facts)):
+            raise ValueError(f"{taken[0]!r} is a field of the cache itself")
+        self.facts = {**self.facts, **facts}
+        own = {"key": self._spec.key, "spec": self._spec.to_json()}
+        write_json(self.folder / RUN, {**own, **self.facts})
+
+    def finished(self, metric: str, version: int) -> bool:
+        """Whether the result of this version is there, readable, and its arrays have the sizes that it says."""
+        folder = self.folder / metric_key(metric, version)
+        if not (folder / RESULT).is_file():
+            return False
+        try:
+            load_result(folder).check()
+        except (DamagedError, FormatError):
+            return False
+        return True
+
+    def shard_metrics(self, shard: int) -> dict[str, ShardState]:
+        """What is committed for a shard, by metric key ("distance@1"); {} if it has no record that can be trusted."""
+        record = self._record(shard)
+        return {} if record is None else self._usable(shard, record)
+
+    def shard_record(self, shard: int) -> dict[str, Any] | None:
+        """The record given to `put_shard`, None if the shard has none that can be trusted."""
+        record = self._record(shard)
+        return None if record is None else record["record"]
+
+    def put_shard(self, shard: int, states: Mapping[str, Mapping[str, np.ndarray]], record: Mapping[str, Any]) -> None:
+        """Commit the states of one shard by metric key, beside those committed before; the record is replaced.
+
+        A state that is measured again is first taken out of the record, so that no record ever names a file that is
+        being replaced. Raises StoreError, ValueError for a name or dtype that the cache does not hold.
+        """
+        for key, state in states.items():
+            metric_key(*(split_key(key) or (key, 0)))
+            for values in state.values():
+                storable(values)
+        make_folder(self._shards)
+        before = self.shard_metrics(shard)
+        kept = {key: stored for key, stored in before.items() if key not in states}
+        if len(kept) < len(before):
+            self._commit(shard, kept, record)
+        new = {key: write_state(self._shards / state_file(shard, key), state) for key, state in states.items()}
+        self._commit(shard, {**kept, **new}, record)
+
+    def shard_state(self, shard: int, key: str) -> dict[str, np.ndarray]:
+        """The committed arrays of one metric of a shard; DamagedError if there are none or their checksum differs."""
+        stored = self.shard_metrics(shard).get(key)
+        if stored is None:
+            raise DamagedError(f"{shown(self._shards / record_file(shard))} holds no usable state of {key}.")
+        return read_state(self._shards / stored.file, stored)
+
+    def put_result(
+        self,
+        metric: str,
+        version: int,
+        arrays: Mapping[str, Measured],
+        images: int,
+        coords: Mapping[str, list[str]],
+    ) -> None:
+        """Write a metric's arrays, then its result.json. An older result of the same version disappears first.
+
+        `images` is the number of images behind the numbers; `coords` names the places along a dim, where they have
+        names (classes, file names). Raises StoreError, ValueError where dims, shapes and labels do not fit together.
+        """
+        key = metric_key(metric, version)
+        for name, array in arrays.items():
+            if not is_name(name) or len(array.dims) != storable(array.values).ndim:
+                raise ValueError(f"{key} array {name!r}: dims {array.dims} for shape {np.shape(array.values)}")
+        folder = self.folder / key
+        self.drop_result(metric, version)
+        make_folder(folder)
+        infos = {
+            name: write_array(folder / f"{name}.npy", array.values, array.dims, array.unit)
+            for name, array in arrays.items()
+        }
+        fields = asdict(
+            ResultParts(metric, version, images, infos, {dim: list(names) for dim, names in coords.items()})
+        )
+        result_of(_as_json(fields))
+        write_json(folder / RESULT, fields)
+
+    def drop_shards(self) -> None:
+        """Remove the states and records of all shards: in one step, so that there is no half of them."""
+        discard(self._shards)
+
+    def drop_result(self, metric: str, version: int) -> None:
+        """Remove the result of one version of a metric, in one step."""
+        discard(self.folder / metric_key(metric, version))
+
+    def restart(self) -> None:
+        """Remove every shard and result of the run, of all metrics and versions; its facts stay."""
+        self.drop_shards()
+        for entry in sorted(self.folder.iterdir()):
+            if split_key(entry.name):
+                discard(entry)
+
+    def _commit(self, shard: int, states: Mapping[str, ShardState], record: Mapping[str, Any]) -> None:
+        fields = {
+            "shard": shard,
+            "key": self._spec.key,
+            "record": dict(record),
+            "states": {key: asdict(stored) for key, stored in states.items()},
+        }
+        write_json(self._shards / record_file(shard), fields)
+
+    def _record(self, shard: int) -> dict[str, Any] | None:
+        """A shard's record if it is whole and of this run, else None: then the shard is measured again."""
+        path = self._shards / record_file(shard)
+        if not path.exists():
+            return None
+        try:
+            fields = read_json(path)
+        except (DamagedError, FormatError):
+            return None
+        ours = fields.get("shard") == shard and fields.get("key") == self._spec.key
+        return fields if ours and isinstance(fields.get("record"), dict) else None
+
+    def _usable(self, shard: int, record: dict[str, Any]) -> dict[str, ShardState]:
+        """The states of a record whose files are there in their size."""
+        usable = {}
+        path = self._shards / record_file(shard)
+        try:
+            stored = parse(path, states_of, record.get("states"))
+        except DamagedError:
+            return {}
+        for key, state in stored.items():
+            try:
+                check_size(self._shards / state.file, state.size)
+            except DamagedError:
+                continue
+            usable[key] = state
+        return usable
+
+
+def _as_json(value: Any) -> Any:
+    """`value` with its tuples as lists, as it comes back from JSON."""
+    if isinstance(value, dict):
+        return {key: _as_json(item) for key, item in value.items()}
+    return [_as_json(item) for item in value] if isinstance(value, list | tuple) else value
