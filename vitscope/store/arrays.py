@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import stat
 from collections.abc import Mapping
@@ -17,12 +18,11 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
-from vitscope.errors import DamagedError
-from vitscope.store.files import CHUNK, atomic, digest, unreadable
+from vitscope.store.files import CHUNK, atomic, damaged, digest, opened, unreadable
 from vitscope.store.parts import DTYPES, ArrayInfo, ShardState
-from vitscope.store.text import shown
 
-_SAFETENSORS = {"bool": "BOOL", **{name: name[0].upper() + name.lstrip("floatuin") for name in DTYPES - {"bool"}}}
+_NPY = b"\x93NUMPY\x01\x00"  # version 1.0 of the format: two bytes of header length follow
+_SAFETENSORS = {name: f"{name[0].upper()}{np.dtype(name).itemsize * 8}" for name in DTYPES} | {"bool": "BOOL"}
 
 
 class _Hashing:
@@ -64,21 +64,22 @@ def write_array(path: Path, values: np.ndarray, dims: tuple[str, ...], unit: str
 
 
 def open_array(path: Path, info: ArrayInfo) -> np.ndarray:
-    """The array at `path`, memory-mapped and read-only; DamagedError unless it is as `info` says (the bytes unread)."""
+    """The array at `path`, memory-mapped and read-only; DamagedError unless it is as `info` says (its values unread).
+
+    The header is compared, not parsed: there is exactly one that `write_array` could have written.
+    """
     check_size(path, info.size)
+    with opened(path) as file:
+        magic, length = file.read(len(_NPY)), int.from_bytes(file.read(2), "little")
+        header, offset = file.read(length).decode("latin-1").rstrip(), file.tell()
+    dtype = np.dtype(info.dtype).newbyteorder("<")
+    expected = f"{{'descr': {dtype.str!r}, 'fortran_order': False, 'shape': {info.shape}, }}"
+    if magic != _NPY or header != expected or offset + math.prod(info.shape) * dtype.itemsize != info.size:
+        raise damaged(path, f"it does not hold {info.dtype} of shape {info.shape}, as its record says")
     try:
-        values = np.lib.format.open_memmap(path, mode="r")
+        return np.asarray(np.memmap(path, dtype, mode="r", offset=offset, shape=info.shape))
     except OSError as error:
         raise unreadable(path, error) from error
-    except (ValueError, EOFError, OverflowError, SyntaxError, TypeError, RecursionError, MemoryError):
-        raise DamagedError(f"{shown(path)} is damaged: it is not an array that numpy could map.") from None
-    expected = np.dtype(info.dtype).newbyteorder("<")
-    if values.shape != info.shape or values.dtype != expected or not values.flags.c_contiguous:
-        raise DamagedError(
-            f"{shown(path)} is damaged: it holds {values.dtype} of shape {values.shape}, its record says "
-            f"{info.dtype} of shape {info.shape}."
-        )
-    return np.asarray(values)
 
 
 def write_state(path: Path, state: Mapping[str, np.ndarray]) -> ShardState:
@@ -98,13 +99,13 @@ def read_state(path: Path, stored: ShardState) -> dict[str, np.ndarray]:
     """The arrays that `write_state` wrote; DamagedError unless their checksum matches."""
     check_size(path, stored.size)
     if digest(path) != stored.sha256:
-        raise DamagedError(f"{shown(path)} is damaged: it does not match its checksum.")
+        raise damaged(path, "it does not match its checksum")
     try:
         return load_file(path)
     except OSError as error:
         raise unreadable(path, error) from error
     except (SafetensorError, KeyError, ValueError, TypeError):
-        raise DamagedError(f"{shown(path)} is damaged: it is not a safetensors file.") from None
+        raise damaged(path, "it is not a safetensors file") from None
 
 
 def check_size(path: Path, size: int) -> None:
@@ -114,9 +115,9 @@ def check_size(path: Path, size: int) -> None:
     except OSError as error:
         raise unreadable(path, error) from error
     if not stat.S_ISREG(found.st_mode):
-        raise DamagedError(f"{shown(path)} is damaged: it is not a regular file.")
+        raise damaged(path, "it is not a regular file")
     if found.st_size != size:
-        raise DamagedError(f"{shown(path)} is damaged: it has {found.st_size} bytes, its record says {size}.")
+        raise damaged(path, f"it has {found.st_size} bytes, its record says {size}")
 
 
 def _header(arrays: Mapping[str, np.ndarray]) -> bytes:

@@ -58,8 +58,13 @@ def unwritable(path: Path, error: OSError) -> StoreError:
 def unreadable(path: Path, error: OSError) -> StoreError:
     """The sentence for an OSError met while reading `path`."""
     if isinstance(error, FileNotFoundError):
-        return DamagedError(f"{shown(path)} is missing.")
+        return DamagedError(f"{shown(path)} is missing; {_REMEDY}.")
     return StoreError(f"cannot read {shown(path)}: {_reason(error).partition(';')[0]}.")
+
+
+def damaged(path: Path, reason: str) -> DamagedError:
+    """The sentence for a file that is not as it was written."""
+    return DamagedError(f"{shown(path)} is damaged: {reason}; {_REMEDY}.")
 
 
 def _reason(error: OSError) -> str:
@@ -69,6 +74,11 @@ def _reason(error: OSError) -> str:
 def temporary(folder: Path) -> Path:
     """A new name in `folder` that readers ignore and `sweep` removes."""
     return folder / f".vitscope-{secrets.token_hex(8)}.tmp"
+
+
+def is_temporary(name: str) -> bool:
+    """Whether `temporary` gives such a name."""
+    return _TEMPORARY.fullmatch(name) is not None
 
 
 @contextmanager
@@ -109,9 +119,9 @@ def sync_folder(folder: Path) -> None:
 
 def make_folder(folder: Path) -> None:
     """Create `folder` and its parents unless they are there; StoreError."""
-    if folder.is_dir():
-        return
     try:
+        if folder.is_dir():
+            return
         folder.mkdir(parents=True, exist_ok=True)
         sync_folder(folder.parent)
     except OSError as error:
@@ -139,7 +149,7 @@ def sweep(folder: Path) -> None:
     with suppress(OSError):
         places = [folder, *(entry for entry in folder.iterdir() if entry.is_dir() and not entry.is_symlink())]
         for entry in [entry for place in places for entry in place.iterdir()]:
-            if _TEMPORARY.fullmatch(entry.name):
+            if is_temporary(entry.name):
                 _free(entry)
 
 
@@ -151,6 +161,14 @@ def _free(path: Path) -> None:
             path.unlink()
 
 
+def present(path: Path) -> bool:
+    """Whether `path` is there; StoreError if the system does not tell."""
+    try:
+        return path.exists()
+    except OSError as error:
+        raise unreadable(path, error) from error
+
+
 @contextmanager
 def opened(path: Path) -> Iterator[BinaryIO]:
     """A regular file to read; DamagedError if it is missing or something else, StoreError if it cannot be read."""
@@ -158,7 +176,7 @@ def opened(path: Path) -> Iterator[BinaryIO]:
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))  # a pipe must not make us wait
         with os.fdopen(handle, "rb") as file:
             if not stat.S_ISREG(os.fstat(handle).st_mode):
-                raise DamagedError(f"{shown(path)} is not a regular file.")
+                raise damaged(path, "it is not a regular file")
             yield cast(BinaryIO, file)
     except OSError as error:
         raise unreadable(path, error) from error
@@ -188,13 +206,13 @@ def _stamped(raw: bytes) -> bytes:
 
 
 def unsealed(raw: bytes, path: Path) -> dict[str, Any]:
-    """The fields of a sealed JSON file; FormatError for another format, DamagedError unless every byte is as written."""
+    """The fields of sealed JSON; FormatError for another format, DamagedError unless every byte is as written."""
     try:
         value = json.loads(raw)
     except (ValueError, RecursionError):
-        raise DamagedError(f"{shown(path)} is damaged: it is not JSON; {_REMEDY}.") from None
+        raise damaged(path, "it is not JSON") from None
     if not isinstance(value, dict) or not isinstance(value.get("format"), int):
-        raise DamagedError(f"{shown(path)} is damaged: it does not say its format; {_REMEDY}.")
+        raise damaged(path, "it does not say its format")
     if value["format"] != FORMAT:
         raise FormatError(
             f"{shown(path)} was written by vitscope with cache format {value['format']}, this one reads format "
@@ -203,7 +221,7 @@ def unsealed(raw: bytes, path: Path) -> dict[str, Any]:
         )
     seal = _SEAL.search(raw)
     if seal is None or _stamped(raw[: seal.start(1)] + _ZEROS + raw[seal.end(1) :]) != raw:
-        raise DamagedError(f"{shown(path)} is damaged: it does not match its checksum; {_REMEDY}.")
+        raise damaged(path, "it does not match its checksum")
     return {name: item for name, item in value.items() if name not in _RESERVED}
 
 
@@ -219,5 +237,5 @@ def read_json(path: Path) -> dict[str, Any]:
     with opened(path) as file:
         raw = file.read(MAX_JSON + 1)
     if len(raw) > MAX_JSON:
-        raise DamagedError(f"{shown(path)} is damaged: it is larger than {MAX_JSON >> 20} MiB.")
+        raise damaged(path, f"it is larger than {MAX_JSON >> 20} MiB")
     return unsealed(raw, path)

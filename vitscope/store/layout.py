@@ -21,7 +21,7 @@ _FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,199}")
 
 
 def cache_folder(option: Path | None) -> Path:
-    """Where the cache is: `option`, $VITSCOPE_CACHE, ./cache if there is one, or the user's cache folder, in this order."""
+    """Where the cache is: `option`, else $VITSCOPE_CACHE, else ./cache if it is there, else the user's cache folder."""
     if option is not None:
         return option.expanduser()
     if variable := os.environ.get("VITSCOPE_CACHE"):

@@ -8,11 +8,14 @@ from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-from vitscope.errors import DamagedError, FormatError
+import numpy as np
+
+from vitscope.errors import FormatError
 from vitscope.geometry import Geometry
 from vitscope.spec import Spec
+from vitscope.store.files import damaged
 from vitscope.store.layout import is_file, is_name, split_key
-from vitscope.store.text import printable, shown
+from vitscope.store.text import printable
 
 T = TypeVar("T")
 
@@ -64,9 +67,9 @@ def parse(path: Path, what: Callable[[Any], T], value: Any) -> T:
         return what(value)
     except KeyError as error:
         reason = f"{error.args[0]!r} is missing"
-    except (ValueError, TypeError, OverflowError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         reason = str(error)
-    raise DamagedError(f"{shown(path)} does not hold what it should: {printable(reason)}.")
+    raise damaged(path, printable(reason))
 
 
 def spec_of(value: Any) -> Spec:
@@ -125,8 +128,7 @@ def _array_of(name: str, value: Any) -> ArrayInfo:
         raise ValueError(f"array {name!r} has dtype {dtype!r}")
     if len(dims) != len(shape) or len(set(dims)) != len(dims):
         raise ValueError(f"array {name!r} has dims {dims} and shape {shape}")
-    bits = 8 if dtype == "bool" else int("".join(c for c in dtype if c.isdigit()))
-    if math.prod(shape) * bits // 8 >= file.size:
+    if math.prod(shape) * np.dtype(dtype).itemsize >= file.size:
         raise ValueError(f"array {name!r} of shape {shape} cannot fit into {file.size} bytes")
     return ArrayInfo(file.file, file.size, file.sha256, dims, _text(stored["unit"], "unit"), shape, dtype)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -9,14 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from vitscope.errors import DamagedError, FormatError, NotMeasured, StoreError
+from vitscope.errors import FormatError, NotMeasured, StoreError
 from vitscope.geometry import Geometry
 from vitscope.spec import Spec, slug
 from vitscope.store.arrays import check_size, open_array
-from vitscope.store.files import read_json, unreadable
+from vitscope.store.files import damaged, present, read_json, unreadable
 from vitscope.store.layout import RESULT, RUN, SHARDS, split_key
 from vitscope.store.parts import ArrayInfo, geometry_of, parse, result_of, spec_of
 from vitscope.store.text import cleaned, printable, shown
+
+_RUN_NAME = re.compile(r".+-[0-9a-f]{8}")  # Spec.folder
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,7 @@ class Run:
     def images(self) -> int:
         """How many images are behind the numbers: those selected less those skipped."""
         used = self.facts.get("used")
-        return used if isinstance(used, int) else 0
+        return used if type(used) is int else 0
 
     @property
     def classes(self) -> list[str]:
@@ -184,7 +187,7 @@ class Cache:
 def run_folders(cache: Path) -> list[Path]:
     """The folders in `cache` that are runs, readable or not, sorted by name; StoreError if `cache` cannot be listed."""
     try:
-        entries = sorted(cache.iterdir())
+        entries = listed(cache)
     except FileNotFoundError:
         return []
     except NotADirectoryError:
@@ -195,26 +198,31 @@ def run_folders(cache: Path) -> list[Path]:
 
 
 def looks_like_run(folder: Path) -> bool:
-    """Whether a folder holds, or held, a run: other folders in a cache are none of our business."""
+    """Whether a folder is a run, or what is left of one; other folders in a cache are none of our business."""
     try:
-        names = {entry.name for entry in folder.iterdir()} if folder.is_dir() else set()
-    except OSError:
-        return split_run_name(folder.name)
-    return RUN in names or SHARDS in names or any(map(split_key, names))
-
-
-def split_run_name(name: str) -> bool:
-    """Whether a folder's name ends like a run's, in a dash and eight hexadecimal digits."""
-    return name[-9:-8] == "-" and set(name[-8:]) <= set("0123456789abcdef")
+        if (folder / RUN).exists():
+            return True
+        return _RUN_NAME.fullmatch(folder.name) is not None and any(
+            path.name == SHARDS or split_key(path.name) for path in listed(folder)
+        )
+    except NotADirectoryError:
+        return False
+    except OSError:  # a run that we may not look into is worth a sentence
+        return _RUN_NAME.fullmatch(folder.name) is not None
 
 
 def result_folders(run: Path) -> list[Path]:
     """The folders of a run that have a result.json, readable or not, sorted by name; StoreError."""
     try:
-        entries = sorted(run.iterdir())
+        entries = listed(run)
     except OSError as error:
         raise unreadable(run, error) from error
-    return [entry for entry in entries if split_key(entry.name) and (entry / RESULT).exists()]
+    return [entry for entry in entries if split_key(entry.name) and present(entry / RESULT)]
+
+
+def listed(folder: Path) -> list[Path]:
+    """What is in a folder, sorted by name; OSError."""
+    return sorted(folder.iterdir())
 
 
 def load_run(folder: Path) -> Run:
@@ -231,10 +239,10 @@ def load_result(folder: Path) -> Result:
     """The result in a metric's folder; DamagedError, FormatError, StoreError."""
     path = folder / RESULT
     if folder.is_symlink() or path.is_symlink():
-        raise DamagedError(f"{shown(path)} is a link, which could lead out of its run.")
+        raise damaged(path, "it is a link, which could lead out of its run")
     parts = parse(path, result_of, cleaned(read_json(path)))
     if split_key(folder.name) != (parts.metric, parts.version):
-        raise DamagedError(f"{shown(path)} is damaged: it belongs to {parts.metric}@{parts.version}.")
+        raise damaged(path, f"it belongs to {parts.metric}@{parts.version}")
     return Result(folder, parts.metric, parts.version, parts.images, parts.arrays, parts.coords)
 
 

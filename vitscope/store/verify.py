@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
-from vitscope.errors import DamagedError, StoreError
+from vitscope.errors import StoreError
 from vitscope.store.arrays import check_size, open_array
-from vitscope.store.files import digest, discard, read_json, unreadable, unwritable
-from vitscope.store.layout import LOCK, RUN, SHARDS
+from vitscope.store.files import damaged, digest, discard, is_temporary, read_json, unwritable
+from vitscope.store.layout import LOCK, RUN, SHARDS, split_key
 from vitscope.store.lock import lock
 from vitscope.store.parts import StoredFile, parse, states_of
-from vitscope.store.reader import Run, load_result, load_run, looks_like_run, result_folders, run_folders
+from vitscope.store.reader import Run, listed, load_result, load_run, looks_like_run, result_folders, run_folders
 from vitscope.store.text import printable, shown
 
 
@@ -36,12 +38,14 @@ def verify(run: Run | Path) -> list[str]:
 
 
 def size(run: Run | Path) -> int:
-    """Bytes of all files of a run; StoreError."""
+    """Bytes of all files of a run."""
     folder = run.folder if isinstance(run, Run) else run
-    try:
-        return sum(path.lstat().st_size for path in folder.rglob("*") if path.is_symlink() or path.is_file())
-    except OSError as error:
-        raise unreadable(folder, error) from error
+    total = 0
+    for place, _, names in os.walk(folder):
+        for name in names:
+            with suppress(OSError):  # removed since it was listed
+                total += os.lstat(Path(place, name)).st_size
+    return total
 
 
 def remove(run: Run | Path) -> int:
@@ -55,9 +59,14 @@ def remove(run: Run | Path) -> int:
         raise StoreError(f"{shown(folder)} is not the folder of a run, so it is not removed.")
     freed = size(folder)
     with lock(folder):
+        if strange := [path.name for path in listed(folder) if not _ours(path.name)]:
+            raise StoreError(
+                f"{shown(folder)} holds {printable(strange[0])!r}, which vitscope did not write: move that away before "
+                "removing the run."
+            )
         try:
             (folder / RUN).unlink(missing_ok=True)
-            for path in sorted(folder.iterdir()):
+            for path in listed(folder):
                 if path.name != LOCK:
                     discard(path)
         except OSError as error:
@@ -75,6 +84,11 @@ def find_folder(cache: Path, name: str) -> Path:
     return folders[name]
 
 
+def _ours(name: str) -> bool:
+    """Whether vitscope gives that name to something in a run's folder."""
+    return name in (RUN, SHARDS) or name.startswith(LOCK) or split_key(name) is not None or is_temporary(name)
+
+
 def _differs(path: Path, stored: StoredFile) -> list[str]:
     """What is wrong with the bytes of a file, if anything."""
     return _problem(lambda: check_size(path, stored.size)) or _problem(lambda: _check_bytes(path, stored))
@@ -82,7 +96,7 @@ def _differs(path: Path, stored: StoredFile) -> list[str]:
 
 def _check_bytes(path: Path, stored: StoredFile) -> None:
     if digest(path) != stored.sha256:
-        raise DamagedError(f"{shown(path)} is damaged: it does not match its checksum.")
+        raise damaged(path, "it does not match its checksum")
 
 
 def _pending(shards: Path) -> list[str]:

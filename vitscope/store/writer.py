@@ -12,7 +12,7 @@ import numpy as np
 from vitscope.errors import DamagedError, FormatError, StoreError
 from vitscope.spec import Spec
 from vitscope.store.arrays import check_size, read_state, storable, write_array, write_state
-from vitscope.store.files import discard, make_folder, read_json, write_json
+from vitscope.store.files import damaged, discard, make_folder, present, read_json, write_json
 from vitscope.store.layout import RESULT, RUN, SHARDS, is_name, metric_key, record_file, split_key, state_file
 from vitscope.store.parts import ResultParts, ShardState, parse, result_of, spec_of, states_of
 from vitscope.store.reader import load_result
@@ -44,7 +44,7 @@ class RunWriter:
         self._shards = self.folder / SHARDS
         make_folder(self.folder)
         path = self.folder / RUN
-        if not path.exists():
+        if not present(path):
             self.update(**facts)
             return
         stored = read_json(path)
@@ -66,7 +66,7 @@ class RunWriter:
     def finished(self, metric: str, version: int) -> bool:
         """Whether the result of this version is there, readable, and its arrays have the sizes that it says."""
         folder = self.folder / metric_key(metric, version)
-        if not (folder / RESULT).is_file():
+        if not present(folder / RESULT):
             return False
         try:
             load_result(folder).check()
@@ -106,7 +106,7 @@ class RunWriter:
         """The committed arrays of one metric of a shard; DamagedError if there are none or their checksum differs."""
         stored = self.shard_metrics(shard).get(key)
         if stored is None:
-            raise DamagedError(f"{shown(self._shards / record_file(shard))} holds no usable state of {key}.")
+            raise damaged(self._shards / record_file(shard), f"it names no whole state of {key}")
         return read_state(self._shards / stored.file, stored)
 
     def put_result(
@@ -166,7 +166,7 @@ class RunWriter:
     def _record(self, shard: int) -> dict[str, Any] | None:
         """A shard's record if it is whole and of this run, else None: then the shard is measured again."""
         path = self._shards / record_file(shard)
-        if not path.exists():
+        if not present(path):
             return None
         try:
             fields = read_json(path)
