@@ -44,6 +44,6 @@ class Gallery:
     def _start(self, batch: Batch, image: int, place: int) -> None:
         g, arrays = batch.geometry, self.sums.arrays
         self._at[place] = len(arrays.setdefault("place", []))
-        arrays["place"].append(np.int64(place))
+        arrays["place"].append(np.array(place))
         arrays.setdefault("crop", []).append(batch.images.pixels[batch.group][image].numpy())
         arrays.setdefault("attention", []).append(np.zeros((g.layers, g.heads, g.tokens, g.tokens), np.float16))

@@ -25,7 +25,8 @@ class PositionDeviation:
 
     def __init__(self, setting: Setting) -> None:
         self.sums = Moments(setting.geometry.layers, (setting.geometry.heads,), setting.device)
-        self._columns: list[tuple[Tensor, Tensor, int]] = []
+        self._seen = 0  # queries so far, with the mean and the squared deviations of every column
+        self._mean = self._squares = torch.zeros(0)
 
     @staticmethod
     def applies(setting: Setting) -> bool:
@@ -40,19 +41,16 @@ class PositionDeviation:
 
     def _over_slices(self, batch: Batch) -> Tensor:
         """The spread once the last slice of queries has come, 0 before; slices are merged by Chan's rule."""
+        spatial_BHQP = batch.spatial_BHQP
+        count = spatial_BHQP.shape[2]
         if batch.first:
-            self._columns = []
-        count = batch.spatial_BHQP.shape[2]
+            self._mean = self._squares = spatial_BHQP.new_zeros(*spatial_BHQP.shape[:2], spatial_BHQP.shape[3])
+            self._seen = 0
         if count:
-            mean_BHP = batch.spatial_BHQP.mean(2)
-            squares_BHP = (batch.spatial_BHQP - mean_BHP.unsqueeze(2)).square().sum(2)
-            self._columns.append((mean_BHP, squares_BHP, count))
-        if not batch.last:
-            return torch.zeros_like(batch.spatial_BHQP[:, :, 0]) if count else batch.attention_BHQT.new_zeros(1)
-        mean, squares, seen = self._columns[0]
-        for other, more, n in self._columns[1:]:
-            shift = other - mean
-            squares = squares + more + shift.square() * (seen * n / (seen + n))
-            mean = mean + shift * (n / (seen + n))
-            seen += n
-        return (squares / (seen - 1)).sqrt()
+            mean = spatial_BHQP.mean(2)
+            shift, both = mean - self._mean, self._seen + count
+            squares = (spatial_BHQP - mean.unsqueeze(2)).square().sum(2)
+            self._squares = self._squares + squares + shift.square() * (self._seen * count / both)
+            self._mean = self._mean + shift * (count / both)
+            self._seen = both
+        return (self._squares / (self._seen - 1)).sqrt() if batch.last else torch.zeros_like(self._squares)

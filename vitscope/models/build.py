@@ -6,6 +6,7 @@ import difflib
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 import timm
 import torch
@@ -20,6 +21,7 @@ from vitscope.models import checkpoint as checkpoints
 RANDOM = "random"
 RANDOM_ARCHITECTURE = "vit_base_patch16_224"
 SEED = 0
+
 
 @dataclass(frozen=True)
 class Loaded:
@@ -58,8 +60,7 @@ def load(name: str, checkpoint: Path | None = None, image_size: tuple[int, int] 
     else:
         module = _from_hub(name, architecture, image_size)
     module.eval().requires_grad_(False)
-    config = module.pretrained_cfg
-    assert isinstance(config, dict)
+    config = cast("dict[str, Any]", module.pretrained_cfg)
     half = (0.5, 0.5, 0.5)
     return Loaded(
         name=name,
@@ -110,14 +111,16 @@ class _Near(UnknownName):
 
 def _create(name: str, architecture: str, image_size: tuple[int, int] | None, *, pretrained: bool = False) -> nn.Module:
     """timm's model without its classifier; at another image size when one is asked for."""
-    size = {} if image_size is None else {"img_size": image_size}
+    size: dict[str, Any] = {} if image_size is None else {"img_size": image_size}
     try:
         return timm.create_model(architecture, pretrained=pretrained, num_classes=0, **size)
     except (TypeError, AssertionError, ValueError) as error:
         if image_size is None:
             raise ModelError(f"{name} cannot be built: {str(error).splitlines()[0]}") from error
         asked = f"{image_size[0]}×{image_size[1]}"
-        raise ModelError(f"{name} cannot be built for images of {asked} pixels: {str(error).splitlines()[0]}") from error
+        raise ModelError(
+            f"{name} cannot be built for images of {asked} pixels: {str(error).splitlines()[0]}"
+        ) from error
 
 
 def _size(module: nn.Module) -> tuple[int, int]:
@@ -137,8 +140,9 @@ def _from_hub(name: str, architecture: str, image_size: tuple[int, int] | None) 
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise WeightsError(
             f"no weights for {name}: {source} is neither in the Hugging Face cache ({HF_HUB_CACHE}) nor reachable "
-            f"({reason}). Three ways to supply them: let this machine reach the Hub once; copy that cache from a machine "
-            f"that can and set HF_HOME; or give a file with --checkpoint. For an untrained model say random/{architecture.partition('.')[0]}."
+            f"({reason}). Three ways to supply them: let this machine reach the Hub once; copy that cache from a "
+            f"machine that can and set HF_HOME; or give a file with --checkpoint. For an untrained model of this shape "
+            f"say --model random/{architecture.partition('.')[0]}."
         ) from error
 
 

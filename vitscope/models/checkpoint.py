@@ -27,7 +27,9 @@ def read(path: Path) -> dict[str, Tensor]:
     Raises WeightsError when the file is missing, damaged, no checkpoint, or holds anything but tensors and containers.
     """
     if not path.is_file():
-        raise WeightsError(f"no checkpoint at {path}: {'it is a folder' if path.is_dir() else 'there is no such file'}.")
+        raise WeightsError(
+            f"no checkpoint at {path}: {'it is a folder' if path.is_dir() else 'there is no such file'}."
+        )
     content = _safetensors(path) if path.suffix == ".safetensors" else _torch(path)
     for key in NESTED:
         if isinstance(content, dict) and isinstance(content.get(key), dict):
@@ -35,7 +37,9 @@ def read(path: Path) -> dict[str, Tensor]:
             break
     tensors = {}
     if isinstance(content, dict):
-        tensors = {str(name).removeprefix("module."): value for name, value in content.items() if torch.is_tensor(value)}
+        tensors = {
+            str(name).removeprefix("module."): value for name, value in content.items() if torch.is_tensor(value)
+        }
     if not tensors:
         raise WeightsError(f"{path} is not a checkpoint: it holds no named tensors.")
     return tensors
@@ -61,11 +65,13 @@ def _unsafe(path: Path, error: Exception) -> str:
     """One sentence for a pickle that torch refuses: it names code to run, or it is no pickle at all."""
     try:
         names = torch.serialization.get_unsafe_globals_in_checkpoint(path)
-    except Exception:  # noqa: BLE001 - the file is whatever it is; the first error already says that it is refused
+    except Exception:
         names = []
     if names:
-        return (f"{path} was not loaded: besides tensors it holds Python objects ({', '.join(sorted(names)[:3])}), which "
-                f"could run code. Save its state dict alone as .safetensors and try again.")
+        return (
+            f"{path} was not loaded: besides tensors it holds Python objects ({', '.join(sorted(names)[:3])}), which "
+            f"could run code. Save its state dict alone as .safetensors and try again."
+        )
     return f"{path} is not a checkpoint: {str(error).splitlines()[0].split('.')[0]}."
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -77,8 +78,10 @@ def geometry_of(name: str, model: nn.Module, image_size: tuple[int, int]) -> Geo
 
 
 def _refused(name: str, reason: str) -> ModelError:
-    return ModelError(f"{name} is not a plain Vision Transformer: {reason}. Known to work: any timm model whose "
-                      "blocks attend from every token to every token (ViT, DeiT, BEiT, EVA, DINOv2, DINOv3, CLIP, …).")
+    return ModelError(
+        f"{name} is not a plain Vision Transformer: {reason}. Known to work: any timm model whose "
+        "blocks attend from every token to every token (ViT, DeiT, BEiT, EVA, DINOv2, DINOv3, CLIP, …)."
+    )
 
 
 def _grid(name: str, model: nn.Module, image: Tensor) -> tuple[int, int]:
@@ -129,14 +132,19 @@ def _check(name: str, layer: int, block: nn.Module, seen: _Seen | None, geometry
     where = f"layer {layer + 1}"
     kinds = sorted({type(m).__name__ for n, m in block.named_modules() if "attn" in n.rsplit(".", 1)[-1]})
     if seen is None:
-        raise _refused(name, f"{where} ({', '.join(kinds) or type(block).__name__}) has no scaled-dot-product attention")
+        raise _refused(
+            name, f"{where} ({', '.join(kinds) or type(block).__name__}) has no scaled-dot-product attention"
+        )
     tokens = geometry.tokens
     if len(seen.shape) != 4 or seen.shape[0] != 1 or seen.shape[2:] != (tokens, tokens):
         shape = "×".join(map(str, seen.shape))
         raise _refused(name, f"{where} attends in maps of {shape} where one image has {tokens} tokens")
-    stated = sum(int(m.num_heads) for m in block.modules() if hasattr(m, "num_heads") and hasattr(m, "fused_attn"))
-    if stated and seen.heads != stated or seen.heads != geometry.heads:
+    attentions = [m for m in block.modules() if hasattr(m, "num_heads") and hasattr(m, "fused_attn")]
+    stated = sum(cast("int", attention.num_heads) for attention in attentions)
+    if (stated and seen.heads != stated) or seen.heads != geometry.heads:
         raise _refused(name, f"{where} has {seen.heads} maps for {stated or geometry.heads} heads")
     if not seen.error < tolerance:
-        raise ModelError(f"{name}: attention of {where} sums to 1 only within {seen.error:.1e}; the weights or the "
-                         f"precision are damaged (not-a-number counts as damage)")
+        raise ModelError(
+            f"{name}: attention of {where} sums to 1 only within {seen.error:.1e}; the weights or the "
+            f"precision are damaged (not-a-number counts as damage)"
+        )

@@ -70,8 +70,8 @@ def tap(
     with ExitStack() as stack:
         for module in model.modules():
             if getattr(module, "fused_attn", True) is False:  # timm: built with fused kernels switched off
-                module.fused_attn = True  # type: ignore[assignment]
                 stack.callback(setattr, module, "fused_attn", False)
+                setattr(module, "fused_attn", True)  # noqa: B010 (an attribute that nn.Module does not declare)
         for layer, block in enumerate(blocks_of(model)):
             for handle in _hooks(block, layer, watch, on_features):
                 stack.callback(handle.remove)
@@ -110,7 +110,7 @@ class _Watch(TorchFunctionMode):
     def leave(self) -> None:
         self.layer = None
 
-    def __torch_function__(self, func, types, args=(), kwargs=None):  # noqa: ANN001, ANN204 (torch's own signature)
+    def __torch_function__(self, func, types, args=(), kwargs=None):
         if func is F.scaled_dot_product_attention and self.layer is not None:
             return self._attend(*args, **(kwargs or {}))
         return func(*args, **(kwargs or {}))

@@ -1,0 +1,107 @@
+"""Records → batches of crops, decoded by worker processes in a fixed order."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from vitscope.batch import Images
+from vitscope.data.pixels import Unreadable, crop, decode
+from vitscope.data.records import Record
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A file that could not be read, and why."""
+
+    file: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What came of a fixed slice of the records: the images (None if all were unreadable) and what was skipped."""
+
+    shard: int
+    size: int  # records in the slice
+    images: Images | None
+    skipped: tuple[Skipped, ...]
+
+
+@dataclass(frozen=True)
+class Slice:
+    """The records of one forward pass; it never crosses the edge of a shard."""
+
+    shard: int
+    places: range
+
+
+def slices(shards: Sequence[int], shard_images: int, images: int, batch_size: int) -> Iterator[Slice]:
+    """The forward passes of some shards, in order."""
+    for shard in shards:
+        end = min((shard + 1) * shard_images, images)
+        for start in range(shard * shard_images, end, batch_size):
+            yield Slice(shard, range(start, min(start + batch_size, end)))
+
+
+def load(
+    records: Sequence[Record], todo: Sequence[Slice], size: tuple[int, int], *, orient: bool, workers: int, pin: bool
+) -> Iterator[Loaded]:
+    """Decode and crop the images of every slice in `todo`, in order; `size` is (height, width) of the crop."""
+    dataset = _Crops(records, todo, size, orient)
+    yield from DataLoader(
+        dataset,
+        batch_size=None,
+        num_workers=min(workers, len(todo)),
+        pin_memory=pin,
+        worker_init_fn=_quiet,
+    )
+
+
+def default_workers(device: torch.device) -> int:
+    """Processes that decode images: none beside a CPU that is busy with the model, else up to eight."""
+    return 0 if device.type == "cpu" else min(os.cpu_count() or 1, 8)
+
+
+def _quiet(_worker: int) -> None:
+    """Ctrl-C is for the main process, which then ends its workers."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+class _Crops(Dataset):
+    """A slice of records → their crops; one item is one forward pass."""
+
+    def __init__(self, records: Sequence[Record], todo: Sequence[Slice], size: tuple[int, int], orient: bool) -> None:
+        self.records, self.todo, self.size, self.orient = records, todo, size, orient
+
+    def __len__(self) -> int:
+        return len(self.todo)
+
+    def __getitem__(self, index: int) -> Loaded:
+        slice_ = self.todo[index]
+        kept, pixels, skipped = [], [], []
+        for place in slice_.places:
+            record = self.records[place]
+            try:
+                pixels.append(crop(decode(record.path, orient=self.orient), self.size))
+                kept.append(place)
+            except Unreadable as error:
+                skipped.append(Skipped(record.name, str(error)))
+        images = self._images(kept, pixels) if kept else None
+        return Loaded(slice_.shard, len(slice_.places), images, tuple(skipped))
+
+    def _images(self, places: list[int], pixels: list[np.ndarray]) -> Images:
+        records = [self.records[place] for place in places]
+        labels = [record.label for record in records if record.label is not None]
+        return Images(
+            pixels=torch.from_numpy(np.stack(pixels)),
+            labels=torch.tensor(labels) if len(labels) == len(records) else None,
+            places=tuple(places),
+            names=tuple(record.name for record in records),
+        )

@@ -1,0 +1,74 @@
+"""One shard's pass: images through the model, attention through the metrics."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vitscope.batch import Batch, Images
+from vitscope.errors import ModelError
+from vitscope.metrics import Metric, Setting
+from vitscope.models.build import Loaded
+from vitscope.models.tap import Piece, tap
+from vitscope.run import loader
+from vitscope.run.plan import Plan
+
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+class Pass:
+    """The sums of one shard while it is measured."""
+
+    def __init__(self, metrics: dict[str, type[Metric]], model: Loaded, setting: Setting, plan: Plan) -> None:
+        self.metrics = {name: metric(setting) for name, metric in metrics.items()}
+        self.skipped: list[loader.Skipped] = []
+        self._model, self._setting, self._plan = model, setting, plan
+        like = next(model.module.parameters())
+        self._mean = torch.tensor(model.mean, device=like.device).reshape(3, 1, 1)
+        self._std = torch.tensor(model.std, device=like.device).reshape(3, 1, 1)
+        self._dtype = like.dtype
+
+    def run(self, loaded: loader.Loaded) -> None:
+        """Add the images of one forward pass."""
+        self.skipped += loaded.skipped
+        if loaded.images is None:
+            return
+        images = self._on_device(loaded.images)
+
+        def add(piece: Piece) -> None:
+            batch = Batch(
+                geometry=self._setting.geometry,
+                layer=piece.layer,
+                attention_BHQT=piece.attention_BHQT,
+                logits_BHQT=piece.logits_BHQT,
+                start=piece.start,
+                images=images,
+                group=piece.images,
+            )
+            for metric in self.metrics.values():
+                metric.add(batch)
+
+        heads = self._setting.geometry.heads
+        with torch.inference_mode(), tap(self._model.module, add, chunk=self._plan.chunk, heads=heads):
+            self._model.module(self._normalised(images.pixels))
+
+    def states(self) -> dict[str, dict[str, np.ndarray]]:
+        """What every metric summed; raises ModelError when a sum is not finite."""
+        states = {name: metric.sums.state() for name, metric in self.metrics.items()}
+        for name, state in states.items():
+            if not all(np.isfinite(values).all() for values in state.values() if values.dtype.kind == "f"):
+                raise ModelError(
+                    f"{self._model.name}: {name} is not finite on these images; "
+                    f"the activations overflow, so try --precision fp32 or another checkpoint."
+                )
+        return states
+
+    def _on_device(self, images: Images) -> Images:
+        labels = None if images.labels is None else images.labels.to(self._setting.device, non_blocking=True)
+        return Images(images.pixels, labels, images.places, images.names)
+
+    def _normalised(self, pixels: Tensor) -> Tensor:
+        """(B, height, width, 3) uint8 → (B, 3, height, width) in the model's number format."""
+        rgb = pixels.to(self._setting.device, non_blocking=True).permute(0, 3, 1, 2).float() / 255
+        return ((rgb - self._mean) / self._std).to(self._dtype)

@@ -1,0 +1,84 @@
+"""How much memory a pass takes, decided before it runs: batch size, chunks of attention, sums."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+
+from vitscope.errors import DeviceError
+from vitscope.geometry import Geometry
+from vitscope.metrics import Metric, Setting
+from vitscope.models.tap import Chunk
+from vitscope.run.device import free_memory
+from vitscope.spec import Resources
+
+BATCH = {"cpu": 8, "cuda": 64, "mps": 16}
+MAPS = 3  # copies of a piece of attention alive at once: logits, attention, and what a metric makes of it
+CACHE_BYTES = 4 << 20  # on a CPU a piece this small stays in the cache while metrics read it again and again
+GIB = 1 << 30
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The shape of a pass and what it holds in memory, in bytes."""
+
+    batch_size: int
+    chunk: Chunk
+    attention: int  # one piece of attention with its copies
+    sums: int  # what the metrics add to
+
+    def sentence(self) -> str:
+        """The plan in words, for the user."""
+        return (
+            f"batches of {self.batch_size} images; memory: {_size(self.attention)} for attention "
+            f"({self.chunk.images} images × {self.chunk.queries} queries of one layer at a time), "
+            f"{_size(self.sums)} for sums"
+        )
+
+
+def plan(metrics: Iterable[type[Metric]], setting: Setting, resources: Resources) -> Plan:
+    """Choose batch size and chunk so that attention of one layer stays inside `resources.memory` GiB.
+
+    The same model on the same kind of device always gets the same plan: sums in float32 depend on it in their last
+    digits. Raises DeviceError when the sums of these metrics alone do not fit in the memory that is free.
+    """
+    g = setting.geometry
+    batch_size = resources.batch_size or BATCH[setting.device.type]
+    chunk = _chunk(g, setting.device, batch_size, resources.memory)
+    attention = MAPS * _attention_bytes(g, chunk)
+    sums = sum(_held(metric, setting) for metric in metrics)
+    free = free_memory(setting.device)
+    if free is not None and sums + attention > free:
+        raise DeviceError(
+            f"sums over {g.layers} layers × {g.heads} heads × {g.tokens}² tokens take {_size(sums)}, but only "
+            f"{_size(free)} are free: leave out the large ones with --metrics distance,entropy,prefix-mass, or use a "
+            f"smaller --image-size."
+        )
+    return Plan(batch_size, chunk, attention, sums)
+
+
+def _chunk(g: Geometry, device: torch.device, batch_size: int, memory: float) -> Chunk:
+    budget = int(memory * GIB) // MAPS
+    row, image = 4 * g.heads * g.tokens, 4 * g.heads * g.tokens**2
+    if image > budget:
+        return Chunk(images=1, queries=max(budget // row, 1))
+    images = budget // image if device.type != "cpu" else max(CACHE_BYTES // image, 1)
+    return Chunk(images=min(images, batch_size), queries=g.tokens)
+
+
+def _attention_bytes(g: Geometry, chunk: Chunk) -> int:
+    return 4 * chunk.images * g.heads * chunk.queries * g.tokens
+
+
+def _held(metric: type[Metric], setting: Setting) -> int:
+    """Bytes of the tensors that a metric adds to (measured on a device without memory), or of the gallery."""
+    sums = metric(Setting(setting.geometry, torch.device("meta"), setting.classes, setting.gallery)).sums
+    g = setting.geometry
+    kept = 2 * setting.gallery * g.layers * g.heads * g.tokens**2 if not hasattr(sums, "count") else 0
+    return kept + sum(value.nbytes for value in vars(sums).values() if isinstance(value, torch.Tensor))
+
+
+def _size(count: int) -> str:
+    return f"{count / GIB:.1f} GiB" if count >= GIB else f"{count / (1 << 20):.0f} MiB"
