@@ -37,7 +37,7 @@ def read(root: Path, *, limit: int | None = None, per_class: int | None = None) 
     except OSError as error:
         raise DataError(f"{root}: no folder or file of images there ({error.strerror}).") from None
     if not stat.S_ISDIR(mode):
-        return _single(root, per_class)
+        return _single(root, mode, per_class)
     others: Counter[str] = Counter()
     in_classes = not any(not is_folder and _is_image(name) for name, is_folder in _entries(root))
     if per_class is not None and not in_classes:
@@ -54,9 +54,9 @@ def read(root: Path, *, limit: int | None = None, per_class: int | None = None) 
     return ImageSet(_called(root), "images", root, records, classes)
 
 
-def _single(path: Path, per_class: int | None) -> ImageSet:
+def _single(path: Path, mode: int, per_class: int | None) -> ImageSet:
     """The set of one image."""
-    if not _is_image(path.name):
+    if not (stat.S_ISREG(mode) and _is_image(path.name)):
         raise DataError(f"{path} is neither a folder nor a file with one of the suffixes {_suffixes()}.")
     if per_class is not None:
         raise DataError(f"--per-class needs class folders, but {path} is one image.")

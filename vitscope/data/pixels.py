@@ -72,7 +72,7 @@ def decode(path: Path, *, orient: bool = True) -> Image.Image:
 
     `orient` turns it upright as its EXIF orientation says (Pillow does so with TIFF in any case). Raises Unreadable
     for a file that is missing, cut short, damaged, not an image, or of more than MAX_PIXELS pixels; those are refused
-    before they are decoded.
+    before they are decoded. Nothing is printed, but for what libtiff itself writes to stderr about damaged TIFF files.
     """
     try:
         with _silence, Image.open(path, formats=FORMATS) as image:
@@ -92,7 +92,8 @@ def crop(image: Image.Image, size: tuple[int, int]) -> np.ndarray:
 
     `size` is (height, width) in pixels. The image is resized with antialiased bicubic so that the crop just fits, then
     cropped: for squares exactly torchvision's Resize(S, BICUBIC) and CenterCrop(S) (protocol 1.4). An image longer
-    than STRIP crops is cropped and resized in one step, which differs by rounding but needs no memory for its length.
+    than STRIP crops is cropped and resized in one step, which takes no memory for its length and differs only in
+    rounding.
     """
     height, width = size
     if width * image.height >= height * image.width:
