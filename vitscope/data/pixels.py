@@ -47,7 +47,7 @@ class _Silence:
             if self._inside == 1:
                 self._filters = warnings.catch_warnings()
                 self._filters.__enter__()
-                warnings.filterwarnings("ignore", module=r"PIL\.|vitscope\.data\.pixels")
+                warnings.filterwarnings("ignore", module=r"PIL\.")
 
     def __exit__(self, *_: object) -> None:
         with self._lock:
@@ -134,7 +134,7 @@ def _eight_bits(image: Image.Image) -> np.ndarray:
     16-bit files span 0..65535. TIFF says no range for the others: values within 0..1 (floats only), 0..255 or 0..65535
     (integers only) are taken to span it, all others are stretched from their least to their greatest value.
     """
-    values = np.nan_to_num(np.asarray(image, dtype=np.float64), posinf=0.0, neginf=0.0)
+    values = np.nan_to_num(np.array(image, dtype=np.float64), copy=False, posinf=0.0, neginf=0.0)
     low, high = float(values.min()), float(values.max())
     if image.mode.startswith("I;16") or (image.mode == "I" and image.format in ("PNG", "PPM")):
         low, high = 0.0, 65535.0
@@ -142,7 +142,9 @@ def _eight_bits(image: Image.Image) -> np.ndarray:
         low, high = 0.0, 1.0 if image.mode == "F" and high <= 1 else 255.0
     elif low >= 0 and high <= 65535 and image.mode == "I":
         low, high = 0.0, 65535.0
-    return np.rint((values - low) * (255.0 / max(high - low, np.finfo(float).tiny))).astype(np.uint8)
+    values -= low
+    values *= 255.0 / ((high - low) or 1.0)
+    return np.rint(values, out=values).astype(np.uint8)
 
 
 def _too_large(image: Image.Image) -> str:
