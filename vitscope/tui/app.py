@@ -1,0 +1,188 @@
+"""The application: keys go to the state, workers read what its page needs, and the canvas shows the page."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from dataclasses import replace
+from pathlib import Path
+
+from textual import work
+from textual.app import App, ComposeResult
+from textual.binding import Binding
+from textual.events import Key, Resize
+from textual.message import Message
+from textual.worker import get_current_worker
+
+from vitscope.store.reader import Run
+from vitscope.tui import keys, library
+from vitscope.tui.book import Book, needs
+from vitscope.tui.colors import Depth, detect, is_light
+from vitscope.tui.library import Item, Listing
+from vitscope.tui.place import starting
+from vitscope.tui.screens import draw
+from vitscope.tui.state import State, opened
+from vitscope.tui.widgets.canvas import Canvas
+
+PATIENCE = 0.03  # seconds that an old frame stays while a new one's numbers are read
+
+
+class Listed(Message):
+    """The cache has been looked through."""
+
+    def __init__(self, listing: Listing, images: dict[str, list[str]]) -> None:
+        super().__init__()
+        self.listing = listing
+        self.images = images
+
+
+class Loaded(Message):
+    """An item has been read; it is kept whatever is on screen now, since items do not depend on that."""
+
+    def __init__(self, item: Item, value: object) -> None:
+        super().__init__()
+        self.item = item
+        self.value = value
+
+
+class Browser(App[None]):
+    """The browser over one cache."""
+
+    TITLE = "vitscope"
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS = [Binding("ctrl+c", "key('ctrl+c')", priority=True, show=False)]  # noqa: RUF012
+    CSS = "Screen { layers: base; overflow: hidden; }"
+
+    def __init__(self, cache: Path, state: State, depth: Depth) -> None:
+        super().__init__()
+        self.cache = cache
+        self.state = state
+        self.depth: Depth = depth
+        self.book = Book()
+        self._reading: set[Item] = set()
+        self._late = False
+
+    def compose(self) -> ComposeResult:
+        """One widget that is the page."""
+        yield Canvas()
+
+    def on_mount(self) -> None:
+        """Leave properly when told to by a signal, and look through the cache."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, self.exit, None, 128 + number)
+        self.list_runs()
+
+    def on_resize(self, _event: Resize) -> None:
+        """Draw for the new size."""
+        self.call_after_refresh(self.draw)
+
+    def on_key(self, event: Key) -> None:
+        """Every key goes through the table of bindings."""
+        event.stop()
+        event.prevent_default()
+        self.action_key(
+            event.character if event.is_printable and event.character and event.character != " " else event.key
+        )
+
+    def action_key(self, key: str) -> None:
+        """Apply a key to the state and show the result."""
+        before = self.state
+        after = keys.press(before, key, self.book.facts(before))
+        binding = None if before.help else keys.find(key, before.view)
+        if binding is not None and binding.name == "refresh":
+            self.list_runs()
+            return
+        if before.view == "runs" and after.view != "runs":
+            after = self._into(after)
+        self.state = after
+        if after.quit is not None:
+            self.exit(return_code=after.quit)
+            return
+        self.update()
+
+    def _into(self, state: State) -> State:
+        """Fill in which run is under the cursor."""
+        assert self.book.listing is not None
+        run = self.book.listing.runs[min(state.cursor, len(self.book.listing.runs) - 1)]
+        return opened(state, run.folder.name, run.geometry)
+
+    def update(self) -> None:
+        """Draw the state if all it shows is there; otherwise have that read, and draw without it only if it is late."""
+        missing = [item for item in needs(self.state, self.book) if self.book.get(item) is None]
+        self.read(missing)
+        quick = [item for item in missing if item.lane == "quick"]
+        if not quick:
+            self.draw()
+        elif not self._late:
+            self._late = True
+            self.set_timer(PATIENCE, self.draw)
+
+    def draw(self) -> None:
+        """Put the page of the present state on the canvas."""
+        self._late = False
+        size = self.size
+        if size.width and size.height:
+            self.query_one(Canvas).show(draw(self.state, self.book, size.width, size.height, self.depth))
+
+    def read(self, items: list[Item]) -> None:
+        """Have items read that are not being read already; what an earlier page wanted and nobody began is dropped."""
+        run = self.book.run(self.state)
+        if run is None:
+            return
+        for lane, start in (("quick", self.read_quick), ("slow", self.read_slow)):
+            wanted = [item for item in items if item.lane == lane and item not in self._reading]
+            if wanted:
+                start(run, wanted)
+
+    @work(thread=True, exclusive=True, group="quick")
+    def read_quick(self, run: Run, items: list[Item]) -> None:
+        """Read what a key press waits for."""
+        self._read(run, items)
+
+    @work(thread=True, exclusive=True, group="slow")
+    def read_slow(self, run: Run, items: list[Item]) -> None:
+        """Read what takes long enough to be waited for beside everything else."""
+        self._read(run, items)
+
+    def _read(self, run: Run, items: list[Item]) -> None:
+        worker = get_current_worker()
+        for item in items:
+            if worker.is_cancelled:
+                return
+            self._reading.add(item)
+            self.post_message(Loaded(item, library.read(run, item)))
+
+    def on_loaded(self, event: Loaded) -> None:
+        """Keep what was read, and draw if the page on screen waits for it."""
+        self._reading.discard(event.item)
+        self.book.keep(event.item, event.value)
+        if event.item in needs(self.state, self.book):
+            self.update()
+
+    @work(thread=True, exclusive=True, group="list")
+    def list_runs(self) -> None:
+        """Look through the cache."""
+        listing = library.listing(self.cache)
+        images = {run.folder.name: library.image_names(run) for run in listing.runs}
+        self.post_message(Listed(listing, images))
+
+    def on_listed(self, event: Listed) -> None:
+        """Show the runs; forget items of runs that may have changed."""
+        self.book = Book(listing=event.listing, images=event.images)
+        count = len(event.listing.runs)
+        self.state = replace(self.state, cursor=max(0, min(self.state.cursor, count - 1)))
+        self.update()
+
+
+def browse(cache: Path, place: str | None = None) -> None:
+    """Open the browser over `cache`, at `place` if there is one: MODEL, MODEL/LAYER or MODEL/LAYER/HEAD, from 1.
+
+    Never returns: raises SystemExit with 0, 1 after a crash, 130 after ctrl+c, 128 + n after signal n. Raises
+    StoreError or ViewError before the screen is touched when there is no such place.
+    """
+    state = replace(starting(cache, place), light=is_light(os.environ))
+    browser = Browser(cache, state, detect(os.environ))
+    browser.run(mouse=False)
+    raise SystemExit(browser.return_code or 0)

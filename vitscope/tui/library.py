@@ -1,0 +1,249 @@
+"""Library: what pages need from the cache, one frozen item a thing, and how each is read. Runs in a worker thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from vitscope.derive.aligned import aligned
+from vitscope.derive.heads import profile, tags
+from vitscope.derive.offset import offset
+from vitscope.derive.query import Query, query_map, received_map
+from vitscope.errors import NotMeasured, StoreError, VitscopeError
+from vitscope.store.reader import Cache, Run
+from vitscope.store.text import printable, shown
+
+Lane = Literal["quick", "slow"]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why an item is not there: one sentence for the pane that wanted it."""
+
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Everything in the cache: readable runs, newest first, and what cannot be read with the reason."""
+
+    folder: Path
+    runs: tuple[Run, ...] = ()
+    measured: dict[str, tuple[str, ...]] = field(default_factory=dict)  # run folder name -> its metrics
+    broken: tuple[tuple[str, str], ...] = ()
+    failure: str = ""
+
+    def run(self, name: str | None) -> Run | None:
+        """The run whose folder is called `name`."""
+        return next((run for run in self.runs if run.folder.name == name), None)
+
+
+@dataclass(frozen=True)
+class Column:
+    """A number for every head: values and, if known, their spread over images, both (L, H)."""
+
+    values: np.ndarray
+    spread: np.ndarray | None
+    unit: str
+
+
+@dataclass(frozen=True)
+class Maps:
+    """Attention of one query token in every head: to the patches (L, H, R, C), and to the prefix (L, H, prefix)."""
+
+    patches: np.ndarray
+    prefix: np.ndarray
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """The stored numbers of every head, and why others are missing."""
+
+    columns: dict[str, Column]
+    missing: dict[str, str]
+
+
+@dataclass(frozen=True)
+class WantNumbers:
+    """The numbers that the extraction stored for every head: Numbers."""
+
+    run: Path
+    lane: Lane = "quick"
+
+
+@dataclass(frozen=True)
+class WantOffsets:
+    """Offset vectors (L, H, 2) in image sides."""
+
+    run: Path
+    lane: Lane = "slow"
+
+
+@dataclass(frozen=True)
+class WantTags:
+    """Tags of every head, [layer][head] a list of Tag."""
+
+    run: Path
+    lane: Lane = "slow"
+
+
+@dataclass(frozen=True)
+class WantAligned:
+    """AAAM of the heads of one layer, (H, 2R−1, 2C−1)."""
+
+    run: Path
+    layer: int
+    corrected: bool
+    lane: Lane = "slow"
+
+
+@dataclass(frozen=True)
+class WantMaps:
+    """Maps of one query token; of the mean over images, or of one image of the gallery."""
+
+    run: Path
+    query: Query
+    received: bool
+    image: int | None = None
+    lane: Lane = "quick"
+
+
+@dataclass(frozen=True)
+class WantPicture:
+    """The crop of one image of the gallery, (rows, columns, 3) uint8."""
+
+    run: Path
+    image: int
+    lane: Lane = "quick"
+
+
+Item = WantNumbers | WantOffsets | WantTags | WantAligned | WantMaps | WantPicture
+
+
+def listing(folder: Path) -> Listing:
+    """What is in the cache; never raises for what is wrong with it."""
+    try:
+        cache = Cache(folder)
+        runs = tuple(cache.runs())
+        broken = tuple((printable(path.name), sentence) for path, sentence in cache.broken())
+        measured = {run.folder.name: tuple(run.results()) for run in runs}
+    except (VitscopeError, OSError) as error:
+        return Listing(folder, failure=_sentence(error))
+    return Listing(folder, runs, measured, broken)
+
+
+def read(run: Run, item: Item) -> object:
+    """The value of an item, or a Failure that says why there is none."""
+    try:
+        return _READERS[type(item)](run, item)
+    except (VitscopeError, OSError) as error:
+        if not run.folder.is_dir():
+            return Failure(f"{shown(run.folder)} is gone: esc and r read the cache again.")
+        return Failure(_sentence(error))
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, VitscopeError):
+        return printable(str(error))
+    return printable(f"the cache cannot be read: {error}.")
+
+
+def _numbers(run: Run, _item: Item) -> Numbers:
+    columns, missing = {}, {}
+    for metric in ("distance", "entropy", "prefix-mass", "position-deviation"):
+        try:
+            result = run.result(metric)
+            values = np.array(result.array("mean"), dtype=np.float64)
+            spread = np.array(result.array("std"), dtype=np.float64) if "std" in result.arrays else None
+        except (NotMeasured, StoreError) as error:
+            missing[metric] = _sentence(error)
+            continue
+        unit = result.arrays["mean"].unit
+        if metric == "prefix-mass":
+            columns |= _prefix_columns(run, values, spread, unit)
+        else:
+            columns[metric] = Column(values, spread, unit)
+    return Numbers(columns, missing)
+
+
+def _prefix_columns(run: Run, values: np.ndarray, spread: np.ndarray | None, unit: str) -> dict[str, Column]:
+    """Attention on all prefix tokens together, and on each by its name ("on cls")."""
+    columns = {"prefix-mass": Column(values.sum(axis=-1), None if values.shape[-1] > 1 else _last(spread, 0), unit)}
+    if values.shape[-1] > 1:
+        for i, token in enumerate(run.geometry.prefix):
+            columns[f"on {token}"] = Column(values[..., i], _last(spread, i), unit)
+    return columns
+
+
+def _last(values: np.ndarray | None, index: int) -> np.ndarray | None:
+    return None if values is None else values[..., index]
+
+
+def _offsets(run: Run, _item: Item) -> np.ndarray:
+    spatial = run.array("spatial-attention")
+    return np.concatenate([offset(spatial[layer : layer + 1], run.geometry) for layer in range(len(spatial))])
+
+
+def _tags(run: Run, _item: Item) -> object:
+    return tags(profile(run.array("attention"), run.array("spatial-attention"), run.geometry))
+
+
+def _aligned(run: Run, item: Item) -> np.ndarray:
+    assert isinstance(item, WantAligned)
+    spatial = run.array("spatial-attention")
+    return aligned(spatial[item.layer : item.layer + 1], run.geometry, corrected=item.corrected)[0]
+
+
+def _maps(run: Run, item: Item) -> Maps:
+    assert isinstance(item, WantMaps)
+    attention = run.array("attention") if item.image is None else run.array("gallery", "attention")[item.image]
+    pairs = [_layer_maps(attention[layer], item, run) for layer in range(len(attention))]
+    return Maps(np.stack([patches for patches, _ in pairs]), np.stack([prefix for _, prefix in pairs]))
+
+
+def _layer_maps(attention: np.ndarray, item: WantMaps, run: Run) -> tuple[np.ndarray, np.ndarray]:
+    """Maps (H, R, C) and prefix (H, prefix) of one layer's attention (H, T, T)."""
+    geometry, first = run.geometry, len(run.geometry.prefix)
+    tokens = attention[:, :, first:].mean(axis=-1, dtype=np.float64) if item.received else None
+    if item.query == "spatial":
+        if tokens is None:
+            row = attention[:, first:].mean(axis=-2, dtype=np.float64)
+            return _grid(row[:, first:], run).astype(np.float32), row[:, :first].astype(np.float32)
+        return _grid(tokens[:, first:], run).astype(np.float32), tokens[:, :first].astype(np.float32)
+    token = geometry.prefix.index("cls") if item.query == "cls" else geometry.token(*item.query)
+    if item.received:
+        return received_map(attention, token, geometry).astype(np.float32), attention[:, :first, token].astype(
+            np.float32
+        )
+    return query_map(attention, item.query, geometry).astype(np.float32), attention[:, token, :first].astype(np.float32)
+
+
+def _grid(tokens: np.ndarray, run: Run) -> np.ndarray:
+    return tokens.reshape(len(tokens), run.geometry.rows, run.geometry.columns)
+
+
+def _picture(run: Run, item: Item) -> np.ndarray:
+    assert isinstance(item, WantPicture)
+    return np.array(run.array("gallery", "crop")[item.image])
+
+
+_READERS: dict[type, Callable[[Run, Item], object]] = {
+    WantNumbers: _numbers,
+    WantOffsets: _offsets,
+    WantTags: _tags,
+    WantAligned: _aligned,
+    WantMaps: _maps,
+    WantPicture: _picture,
+}
+
+
+def image_names(run: Run) -> list[str]:
+    """File names of the gallery, [] if there is none; StoreError if it cannot be read."""
+    try:
+        return run.result("gallery").coords.get("image", [])
+    except NotMeasured:
+        return []

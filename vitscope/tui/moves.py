@@ -1,0 +1,192 @@
+"""The moves that keys make: pure functions from a state and the facts to a state, or makers of such functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Literal
+
+from vitscope.tui.palettes import RAMPS
+from vitscope.tui.state import SCALES, Facts, State, View, enter
+
+Move = Callable[[State, Facts], State]
+Flag = Literal["averaged", "overlay", "log", "received", "corrected", "light", "help"]
+
+
+def nothing(state: State, _facts: Facts) -> State:
+    """For keys that the application itself acts on."""
+    return state
+
+
+def step_run(by: int) -> Move:
+    """Down the list of runs."""
+
+    def move(state: State, facts: Facts) -> State:
+        return replace(state, cursor=_clamp(state.cursor + by, facts.runs))
+
+    return move
+
+
+def open_run(state: State, facts: Facts) -> State:
+    """Into the run under the cursor; the application fills in which one that is."""
+    return enter(state, "overview") if facts.runs else state
+
+
+def layer(by: int) -> Move:
+    """Down the layers; every other coordinate stays."""
+
+    def move(state: State, facts: Facts) -> State:
+        return replace(state, layer=_clamp(state.layer + by, facts.geometry.layers)) if facts.geometry else state
+
+    return move
+
+
+def head(by: int) -> Move:
+    """Along the heads of a layer."""
+
+    def move(state: State, facts: Facts) -> State:
+        return replace(state, head=_clamp(state.head + by, facts.geometry.heads)) if facts.geometry else state
+
+    return move
+
+
+def half(by: int) -> Move:
+    """Half of the layers down or up."""
+
+    def move(state: State, facts: Facts) -> State:
+        return layer(by * max(1, facts.geometry.layers // 2))(state, facts) if facts.geometry else state
+
+    return move
+
+
+def dot(by: int) -> Move:
+    """Along the dots of a layer, ordered by their value."""
+
+    def move(state: State, facts: Facts) -> State:
+        if not facts.geometry or state.layer >= len(facts.order):
+            return head(by)(state, facts)
+        order = facts.order[state.layer]
+        return replace(state, head=order[_clamp(order.index(state.head) + by, len(order))])
+
+    return move
+
+
+def patch(down: int, right: int) -> Move:
+    """Move the query token. From CLS or the mean, the first step only brings back the patch chosen last."""
+
+    def move(state: State, facts: Facts) -> State:
+        grid = facts.geometry
+        if grid is None:
+            return state
+        row, column = state.patch or grid.centre()
+        if state.kind == "patch":
+            row, column = _clamp(row + down, grid.rows), _clamp(column + right, grid.columns)
+        return replace(state, kind="patch", patch=(row, column))
+
+    return move
+
+
+def query(kind: Literal["cls", "spatial", "patch"]) -> Move:
+    """Take CLS, the mean of all patches or the patch chosen last as the query."""
+
+    def move(state: State, facts: Facts) -> State:
+        if facts.geometry is None:
+            return state
+        if kind == "cls" and "cls" not in facts.geometry.prefix:
+            return replace(state, message="this model has no CLS token")
+        return replace(state, kind=kind, patch=state.patch or facts.geometry.centre())
+
+    return move
+
+
+def go(view: View) -> Move:
+    """To another page of the same place."""
+
+    def move(state: State, facts: Facts) -> State:
+        if view == "image" and not facts.images:
+            return replace(state, message="this run kept no images: measure them with --metrics gallery")
+        return enter(state, view)
+
+    return move
+
+
+def picture(by: int) -> Move:
+    """To the image page; on it, to the next image."""
+
+    def move(state: State, facts: Facts) -> State:
+        if state.view != "image":
+            return go("image")(state, facts)
+        return replace(state, image=(state.image + by) % facts.images) if facts.images else state
+
+    return move
+
+
+def plot_distance(state: State, _facts: Facts) -> State:
+    """To the plot of all heads, by attention distance."""
+    return replace(enter(state, "distance"), quantity="distance")
+
+
+def quantity(by: int) -> Move:
+    """The next number to colour by; on the plot, tags are passed over, since they have no place on an axis."""
+
+    def move(state: State, facts: Facts) -> State:
+        names = [name for name in facts.quantities if not (state.view == "distance" and name == "tag")]
+        if not names:
+            return state
+        at = names.index(state.quantity) if state.quantity in names else -by
+        return replace(state, quantity=names[(at + by) % len(names)])
+
+    return move
+
+
+def flip(flag: Flag) -> Move:
+    """Turn something on or off."""
+
+    def move(state: State, _facts: Facts) -> State:
+        turned = {"scroll": 0} if flag == "help" else {}
+        return replace(state, **{flag: not getattr(state, flag), **turned})
+
+    return move
+
+
+def scale(state: State, _facts: Facts) -> State:
+    """The next way to choose the end of the colour scale."""
+    return replace(state, scale=SCALES[(SCALES.index(state.scale) + 1) % len(SCALES)])
+
+
+def palette(state: State, _facts: Facts) -> State:
+    """The next palette."""
+    return replace(state, palette=RAMPS[(RAMPS.index(state.palette) + 1) % len(RAMPS)])
+
+
+def back(state: State, _facts: Facts) -> State:
+    """One step out; the first page is never left this way."""
+    if len(state.trail) > 1:
+        return replace(state, trail=state.trail[:-1])
+    return replace(state, message="q leaves vitscope")
+
+
+def leave(state: State, _facts: Facts) -> State:
+    """Leave with exit code 0."""
+    return replace(state, quit=0)
+
+
+def interrupt(state: State, _facts: Facts) -> State:
+    """Ctrl+C asks once, and leaves with exit code 130 when pressed again."""
+    if state.leaving:
+        return replace(state, quit=130)
+    return replace(state, leaving=True, message="ctrl+c again leaves vitscope")
+
+
+def in_help(state: State, key: str) -> State:
+    """While the help is open: scroll it, leave, or close it with any other key."""
+    if key in {"j", "down", "ctrl+d", "pagedown", "k", "up", "ctrl+u", "pageup"}:
+        by = {"j": 1, "down": 1, "k": -1, "up": -1}.get(key, 10 if key in {"ctrl+d", "pagedown"} else -10)
+        return replace(state, scroll=max(0, state.scroll + by))
+    if key == "q":
+        return replace(state, quit=0)
+    return replace(state, help=False, scroll=0)
+
+
+def _clamp(value: int, count: int) -> int:
+    return max(0, min(value, count - 1))

@@ -1,0 +1,1 @@
+"""Arrays into characters and colours. Nothing here imports Textual; all of it is tested as text."""

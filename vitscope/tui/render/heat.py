@@ -1,0 +1,134 @@
+"""Heat maps: a value becomes a level of the ramp, and a block of pixels of the same size for every value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from vitscope.tui.palettes import luminance
+from vitscope.tui.render.surface import Rect, Surface
+from vitscope.tui.render.words import number
+
+SHADES = np.array([ord(c) for c in " ░▒▓█"], dtype=np.uint32)
+DECADES = 3  # a logarithmic scale ends this many powers of ten below its maximum
+
+
+@dataclass(frozen=True)
+class Span:
+    """What the colours of a map mean: from `low` to `high`, evenly or by powers of ten."""
+
+    low: float
+    high: float
+    log: bool = False
+
+    def share(self, values: np.ndarray) -> np.ndarray:
+        """Place of each value between the ends, from 0 to 1; NaN counts as the low end."""
+        if self.log:
+            floor = self.high * 10.0**-DECADES
+            if self.high <= 0:
+                return np.zeros(np.shape(values))
+            share = 1 + np.log10(np.maximum(values, floor) / self.high) / DECADES
+        else:
+            share = (np.asarray(values) - self.low) / ((self.high - self.low) or 1.0)
+        return np.clip(np.nan_to_num(share), 0.0, 1.0)
+
+    def levels(self, values: np.ndarray, count: int) -> np.ndarray:
+        """Index of each value in a ramp of `count` colours."""
+        return np.minimum((self.share(values) * count).astype(np.int32), count - 1)
+
+    @property
+    def ends(self) -> tuple[str, str]:
+        """The two ends as text."""
+        return number(self.high * 10.0**-DECADES if self.log else self.low), number(self.high)
+
+
+def span(values: np.ndarray, *, log: bool = False, zero: bool = True) -> Span:
+    """The scale of `values`: from 0, or from the smallest where `zero` is not meant, to the largest."""
+    finite = values[np.isfinite(values)]
+    if not finite.size:
+        return Span(0.0, 1.0, log)
+    return Span(0.0 if zero else float(finite.min()), float(finite.max()), log)
+
+
+def factor(rows: int, columns: int, width: int, height: int) -> int:
+    """How many pixels a value may be wide and tall to fit in width × height cells; 0 if not even one."""
+    return min(width // columns, 2 * height // rows)
+
+
+def shrink(values: np.ndarray, rows: int, columns: int) -> np.ndarray:
+    """The mean of `values` (…, R, C) over rows × columns equal areas: exact pooling where they divide the grid."""
+    return _areas(values.shape[-2], rows) @ values @ _areas(values.shape[-1], columns).T
+
+
+def _areas(size: int, parts: int) -> np.ndarray:
+    """Weights (parts, size) of the mean over equal stretches of an axis."""
+    edges = np.linspace(0, size, parts + 1)
+    cells = np.arange(size)
+    overlap = np.minimum(edges[1:, None], cells + 1) - np.maximum(edges[:-1, None], cells)
+    return np.clip(overlap, 0, None) * parts / size
+
+
+def heat(surface: Surface, x: int, y: int, values: np.ndarray, scale: Span, times: int) -> Rect:
+    """Draw `values` (R, C) at (x, y), each `times` pixels wide and tall; returns the cells it takes."""
+    levels = scale.levels(values, len(SHADES) if surface.theme.plain else len(surface.theme.ramp))
+    levels = levels.repeat(times, axis=0).repeat(times, axis=1)
+    odd = levels.shape[0] % 2
+    if surface.theme.plain:
+        levels = np.pad(levels, ((0, odd), (0, 0)), mode="edge")
+        surface.characters(x, y, SHADES[(levels[::2] + levels[1::2] + 1) // 2])
+    else:
+        colours = surface.theme.ramp[levels]
+        if odd:
+            colours = np.vstack([colours, np.full((1, colours.shape[1]), surface.theme.back, dtype=np.int32)])
+        surface.pixels(x, y, colours)
+    return Rect(x, y, levels.shape[1], (levels.shape[0] + 1) // 2)
+
+
+def mark(surface: Surface, x: int, y: int, times: int, row: int, column: int) -> None:
+    """Frame the value at (row, column) of a map drawn at (x, y)."""
+    left, top, bottom = x + column * times, row * times, (row + 1) * times
+    accent = surface.theme.accent
+    first, last = y + top // 2, y + (bottom - 1) // 2
+    if not (0 <= first < surface.height and 0 <= left < surface.width):
+        return
+    if times == 1:
+        _dot(surface, left, first, upper=top % 2 == 0)
+        return
+    for line in range(first, last + 1):
+        glyphs = "[]"
+        if last > first:
+            glyphs = "┌┐" if line == first else "└┘" if line == last else "││"
+        for at, glyph in ((left, glyphs[0]), (left + times - 1, glyphs[1])):
+            if not 0 <= at < surface.width or not 0 <= line < surface.height:
+                continue
+            back = int(surface.back[line, at])
+            ink = accent if abs(luminance(back) - luminance(accent)) > 0.25 else 0
+            surface.write(at, line, glyph, ink, bold=True)
+
+
+def _dot(surface: Surface, x: int, y: int, *, upper: bool) -> None:
+    """A single pixel in the accent colour; without colours, a cross."""
+    if surface.theme.plain:
+        surface.write(x, y, "╳", bold=True)
+    elif upper:
+        surface.fore[y, x] = surface.theme.accent
+    else:
+        surface.back[y, x] = surface.theme.accent
+
+
+def bar(surface: Surface, x: int, y: int, width: int, scale: Span, label: str) -> int:
+    """The scale as a strip of colours between its two ends, then `label`; returns the column after it."""
+    low, high = scale.ends
+    end = surface.write(x, y, f"{low} ", surface.theme.dim)
+    strip = max(4, min(24, width - (end - x) - len(high) - 1 - (len(label) + 2 if label else 0)))
+    if surface.theme.plain:
+        steps = np.linspace(0, len(SHADES) - 1, strip).round().astype(int)
+        surface.characters(end, y, SHADES[steps][None])
+    else:
+        steps = np.linspace(0, len(surface.theme.ramp) - 1, strip).round().astype(int)
+        surface.pixels(end, y, np.stack([surface.theme.ramp[steps]] * 2))
+    end = surface.write(end + strip, y, f" {high}", surface.theme.dim)
+    if label:
+        end = surface.write(end, y, f"  {label}", surface.theme.dim, width=max(0, min(len(label) + 2, x + width - end)))
+    return end

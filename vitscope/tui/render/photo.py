@@ -1,0 +1,52 @@
+"""Photographs in half blocks, with attention laid over them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from vitscope.tui.palettes import Theme
+from vitscope.tui.render.heat import SHADES, Span, shrink
+from vitscope.tui.render.surface import Rect, Surface
+
+STEPS = 8  # levels of the overlay: a coarser scale than the map's own, so that fewer cells change with every key
+
+
+def scaled(crop: np.ndarray, rows: int, columns: int) -> np.ndarray:
+    """A photograph (height, width, 3) uint8 as rows × columns pixels, each the mean of its area; from 0 to 255."""
+    return np.moveaxis(shrink(np.moveaxis(crop.astype(np.float32), -1, 0), rows, columns), 0, -1)
+
+
+def overlay(photo: np.ndarray, values: np.ndarray, scale: Span, theme: Theme) -> np.ndarray:
+    """Attention (R, C) over a photograph of (R × n, C × n, 3): grey and dark where there is none, glowing where it is.
+
+    The photograph keeps its shapes everywhere; the colour of the ramp shows in proportion to the attention.
+    """
+    times = photo.shape[0] // values.shape[0]
+    share = np.round(scale.share(values) * STEPS) / STEPS
+    share = share.repeat(times, axis=0).repeat(times, axis=1)[..., None]
+    grey = photo @ np.array([0.299, 0.587, 0.114], dtype=photo.dtype)
+    ramp = theme.ramp[::-1] if theme.light else theme.ramp
+    hot = _channels(ramp[np.minimum((share[..., 0] * len(ramp)).astype(int), len(ramp) - 1)])
+    quiet = grey[..., None] * 0.45
+    lit = hot * (0.45 + 0.55 * grey[..., None] / 255)
+    return quiet * (1 - share) + lit * share
+
+
+def paint(surface: Surface, x: int, y: int, photo: np.ndarray) -> Rect:
+    """Put a photograph (rows, columns, 3) from 0 to 255 on the surface; without colours, its brightness in shades."""
+    odd = photo.shape[0] % 2
+    photo = np.pad(photo, ((0, odd), (0, 0), (0, 0)), mode="edge")
+    if surface.theme.plain:
+        grey = photo.mean(axis=-1)
+        levels = (grey[::2] + grey[1::2]) / 2 * len(SHADES) / 256
+        surface.characters(x, y, SHADES[levels.astype(int)])
+    else:
+        step = 8 if surface.theme.depth == "truecolor" else 1
+        channels = (np.clip(photo, 0, 255).astype(np.int32) // step) * step
+        surface.pixels(x, y, channels[..., 0] << 16 | channels[..., 1] << 8 | channels[..., 2])
+    return Rect(x, y, photo.shape[1], photo.shape[0] // 2)
+
+
+def _channels(colours: np.ndarray) -> np.ndarray:
+    """24-bit integers as (…, 3) floats from 0 to 255."""
+    return np.stack([colours >> 16, colours >> 8 & 255, colours & 255], axis=-1).astype(np.float32)

@@ -1,0 +1,115 @@
+"""Numbers and tags as short text."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from datetime import datetime
+
+TAGS = {  # name of a tag -> what fits in six cells, what fits in one, an xterm colour
+    "strict-local": ("local", "●", 75),
+    "soft-local": ("soft", "○", 110),
+    "axial": ("axial", "┼", 179),
+    "offset-local": ("offset", "→", 215),
+    "global": ("global", "◇", 108),
+    "sparse": ("sparse", "∴", 175),
+    "sink": ("sink", "▼", 167),
+}
+ARROWS = {
+    "right": "→",
+    "left": "←",
+    "up": "↑",
+    "down": "↓",
+    "up-right": "↗",
+    "up-left": "↖",
+    "down-right": "↘",
+    "down-left": "↙",
+    "row": "↔",
+    "column": "↕",
+}
+
+
+def number(value: float, digits: int = 3) -> str:
+    """A number with `digits` significant digits, short enough to stand in a line.
+
+    >>> [number(x) for x in (0.43217, 12.3456, 0.0000123, 0.0, float("nan"))]
+    ['0.432', '12.3', '1.23e-05', '0', '–']
+    """
+    if not math.isfinite(value):
+        return "–"
+    if value == 0:
+        return "0"
+    if abs(value) < 1e-3 or abs(value) >= 1e5:
+        return f"{value:.{digits - 1}e}"
+    decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
+    return f"{value:.{decimals}f}"
+
+
+def compact(value: float, width: int) -> str:
+    """A number for a cell of a table, with two or three decimals and without a leading zero where space is short.
+
+    >>> compact(0.4321, 5), compact(0.4321, 3), compact(4.1234, 4), compact(-0.5, 3)
+    ('0.432', '.43', '4.12', '-.5')
+    """
+    if not math.isfinite(value):
+        return "–"
+    for decimals in (3, 2, 1, 0):
+        text = f"{value:.{decimals}f}"
+        for candidate in (text, text.replace("0.", ".", 1) if abs(value) < 1 else text):
+            if 0 < len(candidate) <= width and not (decimals == 0 and candidate == "."):
+                return candidate
+    return "#" * width
+
+
+def glyph(name: str, detail: str) -> str:
+    """One character for a tag: its direction where it has one."""
+    return ARROWS.get(detail) or TAGS.get(name, ("", "?", 0))[1]
+
+
+def word(name: str, detail: str) -> str:
+    """At most six characters for a tag.
+
+    >>> word("offset-local", "up-left"), word("strict-local", "")
+    ('off ↖', 'local')
+    """
+    short = TAGS.get(name, (name[:6], "?", 0))[0]
+    arrow = ARROWS.get(detail, "")
+    if not arrow:
+        return short
+    return (
+        f"{'off' if name == 'offset-local' else short} {arrow}"[:7]
+        if len(short) > 4 and name == "offset-local"
+        else f"{short}{arrow}"[:6]
+    )
+
+
+def sentence(name: str, detail: str) -> str:
+    """A tag in full: "offset-local →", "sink (cls)"."""
+    arrow = ARROWS.get(detail)
+    return f"{name} {arrow}" if arrow else f"{name} ({detail})" if detail else name
+
+
+def when(started: str) -> str:
+    """A date and time of the cache for people, "" if there is none.
+
+    >>> when("2026-03-04T05:06:07+00:00")
+    '2026-03-04 05:06'
+    """
+    try:
+        return datetime.fromisoformat(started).strftime("%Y-%m-%d %H:%M")
+    except ValueError:
+        return ""
+
+
+def counted(count: int, noun: str) -> str:
+    """A count with its noun.
+
+    >>> counted(1, "image"), counted(3, "image")
+    ('1 image', '3 images')
+    """
+    return f"{count:,} {noun}{'' if count == 1 else 's'}".replace(",", " ")
+
+
+def wrap(text: str, width: int) -> list[str]:
+    """`text` in lines of at most `width` characters."""
+    return textwrap.wrap(text, max(8, width), break_long_words=True, break_on_hyphens=False) or [""]

@@ -1,0 +1,33 @@
+"""Pages: each a function from a state and what has been read to a drawing on a surface. No Textual here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from vitscope.tui.book import Book
+from vitscope.tui.colors import Depth
+from vitscope.tui.palettes import theme
+from vitscope.tui.render.surface import Rect, Surface
+from vitscope.tui.screens import distance, head, image, keys, overview, runs
+from vitscope.tui.screens.frame import body, footer, header
+from vitscope.tui.state import State, View
+
+Page = Callable[[Surface, Rect, State, Book], None]
+
+PAGES: dict[View, Page] = {
+    "runs": runs.draw,
+    "overview": overview.draw,
+    "head": head.draw,
+    "image": image.draw,
+    "distance": distance.draw,
+}
+
+
+def draw(state: State, book: Book, width: int, height: int, depth: Depth) -> Surface:
+    """The whole screen for a state."""
+    surface = Surface(width, height, theme(depth, light=state.light, palette=state.palette))
+    header(surface, state, book)
+    page = keys.draw if state.help else PAGES[state.view]
+    page(surface, body(surface), state, book)
+    footer(surface, state)
+    return surface

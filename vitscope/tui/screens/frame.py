@@ -1,0 +1,119 @@
+"""What every page has: the line that says where one is, and the line that says what can be pressed."""
+
+from __future__ import annotations
+
+from rich.cells import cell_len
+
+from vitscope.tui.book import Book
+from vitscope.tui.keys import Binding, hints
+from vitscope.tui.render.surface import Rect, Surface
+from vitscope.tui.render.words import counted, wrap
+from vitscope.tui.state import State
+
+
+def body(surface: Surface) -> Rect:
+    """The part between header and footer, with a margin where there is room for one."""
+    margin = 2 if surface.width >= 70 else 1 if surface.width >= 50 else 0
+    top = 2 if surface.height >= 20 else 1
+    bottom = 2 if surface.height >= 24 else 1
+    return Rect(margin, top, surface.width - 2 * margin, max(0, surface.height - top - bottom))
+
+
+def header(surface: Surface, state: State, book: Book) -> None:
+    """Name, breadcrumbs, and at the right what the numbers are made from."""
+    theme = surface.theme
+    surface.fill(Rect(0, 0, surface.width, 1), theme.panel)
+    run = book.run(state)
+    crumbs = _crumbs(state, book)
+    about = ""
+    if run is not None and state.view != "runs":
+        about = f"{run.dataset} · {counted(run.images, 'image')}"
+    narrow = cell_len(" vitscope " + " › ".join(crumbs) + about) + 4 > surface.width
+    x = surface.write(1, 0, "vitscope", theme.accent, bold=True)
+    room = surface.width - x - 1
+    if narrow:
+        about = "" if cell_len(" › ".join(crumbs) + about) + 6 > room else about
+        crumbs = _shortened(crumbs, room - (cell_len(about) + 2 if about else 0))
+    for i, crumb in enumerate(crumbs):
+        last = i == len(crumbs) - 1
+        x = surface.write(x, 0, " › ", theme.dim)
+        x = surface.write(x, 0, crumb, theme.text if last else theme.dim, bold=last)
+    if about:
+        surface.write(surface.width - cell_len(about) - 1, 0, about, theme.dim)
+
+
+def _crumbs(state: State, book: Book) -> list[str]:
+    run = book.run(state)
+    if state.help:
+        return ["keys"]
+    if run is None or state.view == "runs":
+        return ["runs"]
+    crumbs = [run.model.removeprefix("timm/")]
+    if state.view in {"head", "image"}:
+        crumbs += [f"layer {state.layer + 1}", f"head {state.head + 1}"]
+    if state.view == "image":
+        names = book.gallery(state)
+        crumbs.append(names[state.image] if state.image < len(names) else f"image {state.image + 1}")
+    if state.view == "distance":
+        crumbs.append("heads by layer")
+    if state.view == "overview":
+        crumbs.append("all heads")
+    return crumbs
+
+
+def _shortened(crumbs: list[str], room: int) -> list[str]:
+    """Crumbs in `room` cells: the model's name gives way first, then everything but the last two."""
+    over = cell_len(" › ".join(crumbs)) + 3 - room
+    if over > 0 and len(crumbs) > 1:
+        kept = max(6, cell_len(crumbs[0]) - over - 1)
+        crumbs = [crumbs[0][:kept] + "…" if kept < len(crumbs[0]) else crumbs[0], *crumbs[1:]]
+    if cell_len(" › ".join(crumbs)) + 3 > room:
+        crumbs = [*(crumb.replace("layer ", "L").replace("head ", "H") for crumb in crumbs[-2:])]
+    return crumbs
+
+
+def footer(surface: Surface, state: State) -> None:
+    """The keys that matter here, or what vitscope has to say about the last one."""
+    theme, y = surface.theme, surface.height - 1
+    surface.fill(Rect(0, y, surface.width, 1), theme.panel)
+    if state.message:
+        surface.write(1, y, state.message, theme.accent, bold=True, width=surface.width - 2)
+        return
+    if state.help:
+        surface.write(1, y, "esc closes   j k scroll", theme.dim)
+        return
+    x = 1
+    for shown, label in _hints(state):
+        if x + cell_len(shown) + cell_len(label) + 1 > surface.width:
+            break
+        x = surface.write(x, y, shown, theme.accent, bold=True)
+        x = surface.write(x, y, f" {label}", theme.dim) + 3
+
+
+def _hints(state: State) -> list[tuple[str, str]]:
+    """Key and word, the way out first so that it is never cut off."""
+    move = {"runs": "run", "overview": "head", "head": "query", "image": "query", "distance": "head"}[state.view]
+    found: list[Binding] = hints(state.view)
+    always = [b for b in found if b.name in {"help", "quit"}]
+    rest = [b for b in found if b not in always]
+    ways = [("hjkl", move)]
+    if len(state.trail) > 1:
+        ways.append(("esc", "back"))
+    return [*ways, *((b.shown, b.hint) for b in always), *((b.shown, b.hint) for b in rest)]
+
+
+def notice(surface: Surface, rect: Rect, text: str, *, ink: int | None = None) -> int:
+    """A sentence in a pane, wrapped; commands between backquotes are set apart. Returns the row below it."""
+    theme = surface.theme
+    y = rect.y
+    command = False
+    for line in wrap(text, rect.width):
+        if y >= rect.bottom:
+            break
+        x = rect.x
+        for i, part in enumerate(line.split("`")):
+            if i:
+                command = not command
+            x = surface.write(x, y, part, theme.accent if command else (theme.dim if ink is None else ink))
+        y += 1
+    return y

@@ -1,0 +1,108 @@
+"""Maps of one head with title and scale: attention of the query token, and AAAM."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from vitscope.store.reader import Run
+from vitscope.tui.book import Book
+from vitscope.tui.library import Failure, Maps, WantAligned, WantOffsets
+from vitscope.tui.render.heat import Span, bar, factor, heat, mark, shrink, span
+from vitscope.tui.render.surface import Rect, Surface
+from vitscope.tui.screens.frame import notice
+from vitscope.tui.screens.numbers import direction
+from vitscope.tui.state import State
+
+LARGEST = 6  # pixels per patch: beyond that a map says no more and costs bytes
+
+
+def asked(state: State) -> str:
+    """The query token in words."""
+    name = {"cls": "CLS", "spatial": "all patches, mean"}.get(state.kind)
+    if name is None and state.patch is not None:
+        name = f"patch {state.patch[0] + 1},{state.patch[1] + 1}"
+    return f"{'to' if state.received else 'from'} {name}"
+
+
+def scaled(state: State, maps: Maps) -> Span:
+    """The scale of the head's map: its own, its layer's or the model's largest value."""
+    values = maps.patches
+    part = {"head": values[state.layer, state.head], "layer": values[state.layer], "model": values}[state.scale]
+    return span(part, log=state.log)
+
+
+def query(
+    surface: Surface, rect: Rect, state: State, book: Book, run: Run, *, image: int | None = None, most: int = LARGEST
+) -> int:
+    """Attention from (or to) the query token over the grid of patches; returns the row below it."""
+    theme = surface.theme
+    title = f"attention {asked(state)}"
+    surface.write(rect.x, rect.y, title, bold=True, width=min(len(title), rect.width))
+    maps = book.maps(state, run, image=image)
+    g = run.geometry
+    times = min(most, factor(g.rows, g.columns, rect.width, rect.height - 2))
+    if isinstance(maps, Failure):
+        return notice(surface, Rect(rect.x, rect.y + 1, rect.width, rect.height - 1), maps.sentence)
+    if maps is None:
+        tall = -(-g.rows * max(1, times) // 2)
+        surface.fill(Rect(rect.x, rect.y + 1, g.columns * max(1, times), tall), theme.panel)
+        return rect.y + 2 + tall
+    values, scale = maps.patches[state.layer, state.head], scaled(state, maps)
+    if times == 0:
+        values = _pooled(values, rect.width, rect.height - 2)
+    drawn = heat(surface, rect.x, rect.y + 1, values, scale, max(1, times))
+    if state.kind == "patch" and state.patch is not None and times:
+        mark(surface, drawn.x, drawn.y, times, *state.patch)
+    label = f"of {state.scale}{', log' if state.log else ''}"
+    bar(surface, rect.x, drawn.bottom, max(drawn.width, min(rect.width, 34)), scale, label)
+    return drawn.bottom + 1
+
+
+def aligned(surface: Surface, rect: Rect, state: State, book: Book, run: Run, *, most: int = LARGEST) -> int:
+    """AAAM with the query in the middle and the offset vector from there; returns the row below it."""
+    theme, g = surface.theme, run.geometry
+    title = "aligned (AAAM)" + (", corrected" if state.corrected else "")
+    surface.write(rect.x, rect.y, title, bold=True, width=min(len(title), rect.width))
+    rows, columns = 2 * g.rows - 1, 2 * g.columns - 1
+    times = min(most, factor(rows, columns, rect.width, rect.height - 2))
+    layer = book.get(WantAligned(run.folder, state.layer, state.corrected))
+    if isinstance(layer, Failure):
+        return notice(surface, Rect(rect.x, rect.y + 1, rect.width, rect.height - 1), layer.sentence)
+    if not isinstance(layer, np.ndarray):
+        tall = -(-rows * max(1, times) // 2)
+        surface.fill(Rect(rect.x, rect.y + 1, columns * max(1, times), tall), theme.panel)
+        return rect.y + 2 + tall
+    values = layer[state.head]
+    scale = span(values, log=state.log)
+    if times == 0:
+        values = _pooled(values, rect.width, rect.height - 2)
+        scale = span(values, log=state.log)
+    drawn = heat(surface, rect.x, rect.y + 1, values, scale, max(1, times))
+    if times:
+        mark(surface, drawn.x, drawn.y, times, g.rows - 1, g.columns - 1)
+    offsets = book.get(WantOffsets(run.folder))
+    label = ""
+    if isinstance(offsets, np.ndarray):
+        vector = offsets[state.layer, state.head]
+        if times:
+            _arrow(surface, drawn, times, vector / g.step, (g.rows - 1, g.columns - 1))
+        label = f"offset {direction(vector)} {vector[0] / g.step:+.2f}, {vector[1] / g.step:+.2f} patches"
+    bar(surface, rect.x, drawn.bottom, max(drawn.width, min(rect.width, 48)), scale, label)
+    return drawn.bottom + 1
+
+
+def _arrow(surface: Surface, drawn: Rect, times: int, vector: np.ndarray, centre: tuple[int, int]) -> None:
+    """The tip of the offset vector (patches right, down) as a character, where it leaves the query's own cell."""
+    right, down = (float(part) for part in vector)
+    if max(abs(right), abs(down)) < 0.75:
+        return
+    x = drawn.x + int((centre[1] + right + 0.5) * times)
+    y = drawn.y + int((centre[0] + down + 0.5) * times / 2)
+    surface.write(x, y, direction(vector), surface.theme.accent, bold=True)
+
+
+def _pooled(values: np.ndarray, width: int, height: int) -> np.ndarray:
+    """Mean-pooled to at most width × height cells, keeping its shape."""
+    rows, columns = values.shape
+    share = min(width / columns, 2 * height / rows, 1.0)
+    return shrink(values, max(1, int(rows * share)), max(1, int(columns * share)))

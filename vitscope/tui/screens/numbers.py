@@ -1,0 +1,113 @@
+"""The numbers and tags of one head, as a column of lines."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from vitscope.store.reader import Run
+from vitscope.tui.book import OPT_IN, QUANTITIES, Book
+from vitscope.tui.library import Column, Failure, Numbers, WantNumbers, WantOffsets, WantTags
+from vitscope.tui.palettes import rgb_of
+from vitscope.tui.render.surface import Rect, Surface
+from vitscope.tui.render.words import TAGS, glyph, number, sentence
+from vitscope.tui.screens.frame import notice
+from vitscope.tui.state import State
+
+COMPASS = "→↗↑↖←↙↓↘"
+
+
+def draw(surface: Surface, rect: Rect, state: State, book: Book, run: Run) -> int:
+    """Numbers with unit and spread, then tags with scores; returns the row below."""
+    y = rect.y
+    for label, value, unit, spread in lines(state, book, run):
+        if y >= rect.bottom:
+            return y
+        surface.write(rect.x, y, label, surface.theme.dim, width=min(10, rect.width))
+        x = surface.write(rect.x + 11, y, value, bold=True)
+        for part in (spread, unit):
+            if part and x + len(part) + 1 <= rect.right:
+                x = surface.write(x + 1, y, part, surface.theme.dim)
+        y += 1
+    return tags(surface, Rect(rect.x, y + 1, rect.width, rect.bottom - y - 1), state, book, run)
+
+
+def lines(state: State, book: Book, run: Run) -> list[tuple[str, str, str, str]]:
+    """(label, value, unit, spread over images) of every number that there is for the head under the cursor."""
+    place = state.layer, state.head
+    rows = []
+    numbers = book.get(WantNumbers(run.folder))
+    known = numbers.columns if isinstance(numbers, Numbers) else {}
+    for name in [*QUANTITIES, *(name for name in known if name.startswith("on "))]:
+        if (
+            name == "tag"
+            or (name in OPT_IN and name not in known)
+            or (name == "prefix-mass" and not run.geometry.prefix)
+        ):
+            continue
+        column = book.column(run, name)
+        label = _label(name, run)
+        if not isinstance(column, Column):
+            rows.append(
+                (
+                    label,
+                    "–" if isinstance(column, Failure) else "…",
+                    "not measured" if isinstance(column, Failure) else "",
+                    "",
+                )
+            )
+            continue
+        spread = "" if column.spread is None else f"± {number(float(column.spread[place]), 2)}"
+        rows.append((label, number(float(column.values[place])), _unit(column.unit), spread))
+        vector = book.get(WantOffsets(run.folder)) if name == "offset" else None
+        if isinstance(vector, np.ndarray):
+            rows[-1] = (label, f"{rows[-1][1]} {direction(vector[place])}", rows[-1][2], "")
+    return rows
+
+
+def tags(surface: Surface, rect: Rect, state: State, book: Book, run: Run) -> int:
+    """Tags of the head under the cursor with their scores; returns the row below."""
+    y = rect.y
+    found = book.get(WantTags(run.folder))
+    if found is None or isinstance(found, Failure):
+        if found is None and y < rect.bottom:
+            surface.write(rect.x, y, "tags …", surface.theme.dim)
+        elif isinstance(found, Failure):
+            y = notice(surface, rect, found.sentence)
+        return y
+    mine = found[state.layer][state.head]  # type: ignore[index]
+    if not mine and y < rect.bottom:
+        surface.write(rect.x, y, "no tag", surface.theme.dim)
+        return y + 1
+    for tag in mine:
+        if y >= rect.bottom:
+            break
+        chip(surface, rect.x, y, tag.name, tag.detail)
+        x = surface.write(rect.x + 4, y, sentence(tag.name, tag.detail))
+        surface.write(max(x + 1, rect.x + 23), y, number(tag.score, 2), surface.theme.dim)
+        y += 1
+    return y
+
+
+def chip(surface: Surface, x: int, y: int, name: str, detail: str) -> None:
+    """A tag's character on its colour."""
+    surface.write(x, y, f" {glyph(name, detail)} ", 0x000000, back=rgb_of(TAGS.get(name, ("", "", 246))[2]), bold=True)
+
+
+def direction(vector: np.ndarray) -> str:
+    """An arrow for a vector (x right, y down), "·" for none."""
+    if not np.any(vector):
+        return "·"
+    angle = math.atan2(-float(vector[1]), float(vector[0]))
+    return COMPASS[round(angle / (math.pi / 4)) % 8]
+
+
+def _label(name: str, run: Run) -> str:
+    if name == "prefix-mass":
+        return "on cls" if run.geometry.prefix == ("cls",) else "on prefix"
+    return QUANTITIES[name].short if name in QUANTITIES else name
+
+
+def _unit(unit: str) -> str:
+    return {"1": "", "image side": "image sides"}.get(unit, unit)

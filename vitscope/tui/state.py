@@ -1,0 +1,88 @@
+"""State: where one is and how one looks. Frozen; every key makes a new one (`keys`), every page is drawn from one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from vitscope.derive.query import Query
+from vitscope.geometry import Geometry
+
+View = Literal["runs", "overview", "head", "image", "distance"]
+Scale = Literal["head", "layer", "model"]
+SCALES: tuple[Scale, ...] = ("head", "layer", "model")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What a key press may depend on besides the state: how far things go. Layers, heads and so on count from 0."""
+
+    runs: int = 0
+    geometry: Geometry | None = None  # of the open run
+    images: int = 0  # in its gallery
+    quantities: tuple[str, ...] = ()  # what `v` goes through
+    order: tuple[tuple[int, ...], ...] = ()  # heads of each layer by the value of the chosen number, where it is known
+    page: int = 10  # lines that Page Down moves
+
+
+@dataclass(frozen=True, kw_only=True)
+class State:
+    """A place and a way of looking at it. Changing one coordinate keeps all others."""
+
+    trail: tuple[View, ...] = ("runs",)  # the last is the page on screen; Esc takes it off
+    run: str | None = None  # folder name
+    cursor: int = 0  # line on the page of runs
+    layer: int = 0
+    head: int = 0
+    image: int = 0
+    kind: Literal["cls", "spatial", "patch"] = "spatial"  # which query token
+    patch: tuple[int, int] | None = None  # the last patch chosen, kept while CLS or the mean are looked at
+    received: bool = False  # attention that the token receives (a column of A) instead of gives (a row)
+    averaged: bool = False  # on the image page: the mean over all images instead of this one's attention
+    overlay: bool = True  # on the image page: attention over the photograph
+    quantity: str = "distance"
+    scale: Scale = "head"
+    log: bool = False
+    corrected: bool = False  # AAAM divided by how many queries can see each displacement
+    light: bool = False
+    palette: str = "inferno"
+    help: bool = False
+    scroll: int = 0  # of the help
+    message: str = ""  # shown in the footer until the next key
+    leaving: bool = False  # ctrl+c was pressed once
+    quit: int | None = None  # exit code
+
+    @property
+    def view(self) -> View:
+        """The page on screen."""
+        return self.trail[-1]
+
+    @property
+    def query(self) -> Query:
+        """The query token as `derive` names it."""
+        if self.kind == "patch" and self.patch is not None:
+            return self.patch
+        return "cls" if self.kind == "cls" else "spatial"
+
+
+def enter(state: State, view: View) -> State:
+    """Go to `view`; one that is already on the trail is gone back to."""
+    if view in state.trail:
+        return replace(state, trail=state.trail[: state.trail.index(view) + 1])
+    return replace(state, trail=(*state.trail, view))
+
+
+def opened(state: State, run: str, geometry: Geometry) -> State:
+    """`state` with another run open: every coordinate is kept as far as the new model has it."""
+    row_column = state.patch
+    if row_column is not None:
+        row_column = min(row_column[0], geometry.rows - 1), min(row_column[1], geometry.columns - 1)
+    kind = "spatial" if state.kind == "cls" and "cls" not in geometry.prefix else state.kind
+    return replace(
+        state,
+        run=run,
+        layer=min(state.layer, geometry.layers - 1),
+        head=min(state.head, geometry.heads - 1),
+        patch=row_column,
+        kind=kind,
+    )

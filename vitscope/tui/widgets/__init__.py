@@ -1,0 +1,1 @@
+"""The widget that puts a surface on the terminal."""
