@@ -30,5 +30,9 @@ class HeadDeviation:
         return setting.geometry.heads > 1
 
     def add(self, batch: Batch) -> None:
-        spread_BQP = torch.std(batch.spatial_BHQP, dim=1, correction=1)
+        spatial_BHQP = batch.spatial_BHQP
+        if spatial_BHQP.shape[2] == 0:  # a slice of prefix queries alone
+            self.sums.add(batch, spatial_BHQP.new_zeros(batch.size))
+            return
+        spread_BQP = torch.std(spatial_BHQP, dim=1, correction=1)
         self.sums.add(batch, spread_BQP.sum((1, 2)) / batch.geometry.patches**2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import pickle
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -49,16 +50,18 @@ def _safetensors(path: Path) -> dict[str, Tensor]:
     try:
         return load_file(path)
     except (SafetensorError, OSError, ValueError) as error:
-        raise WeightsError(f"{path} is not a safetensors file, or is cut short ({error}).") from error
+        raise WeightsError(f"{path} is not a safetensors file, or is cut short ({_first_line(error)}).") from error
 
 
 def _torch(path: Path) -> Any:
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what torch remarks about odd files says nothing to the user
+            return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise WeightsError(_unsafe(path, error)) from error
-    except (RuntimeError, OSError, EOFError, ValueError, KeyError, UnicodeDecodeError) as error:
-        raise WeightsError(f"{path} is not a checkpoint, or is cut short ({str(error).splitlines()[0]}).") from error
+    except Exception as error:  # a file that is no checkpoint can make the unpickler raise anything
+        raise WeightsError(f"{path} is not a checkpoint, or is cut short ({_first_line(error)}).") from error
 
 
 def _unsafe(path: Path, error: Exception) -> str:
@@ -72,7 +75,11 @@ def _unsafe(path: Path, error: Exception) -> str:
             f"{path} was not loaded: besides tensors it holds Python objects ({', '.join(sorted(names)[:3])}), which "
             f"could run code. Save its state dict alone as .safetensors and try again."
         )
-    return f"{path} is not a checkpoint: {str(error).splitlines()[0].split('.')[0]}."
+    return f"{path} is not a checkpoint: {_first_line(error).split('.')[0]}."
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), "") or type(error).__name__
 
 
 def fill(model: nn.Module, tensors: dict[str, Tensor], source: str) -> list[str]:
