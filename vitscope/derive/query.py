@@ -47,6 +47,12 @@ def cls_token(geometry: Geometry) -> int:
     return geometry.prefix.index("cls")
 
 
+def token_names(geometry: Geometry) -> list[str]:
+    """Names of all T tokens: the prefix, such as "cls", then ROW,COL of each patch counted from 1."""
+    rows, columns = range(1, geometry.rows + 1), range(1, geometry.columns + 1)
+    return [*geometry.prefix, *(f"{row},{column}" for row in rows for column in columns)]
+
+
 def query_row(attention: np.ndarray, query: Query, geometry: Geometry) -> np.ndarray:
     """Attention (…, T, T) of `query` to all tokens, raw, shape (…, T); "spatial" is the mean over all patches."""
     if query == "spatial":

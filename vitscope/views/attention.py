@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vitscope.derive.query import cls_token, parse_query, query_row
+from vitscope.derive.query import cls_token, parse_query, query_row, token_names
 from vitscope.errors import ViewError
 from vitscope.store.text import printable
 from vitscope.views import Options, View
-from vitscope.views.select import Selection, build, grid_coords, select, token_names
+from vitscope.views.select import Selection, build, grid_coords, select
 
 if TYPE_CHECKING:
     from vitscope.store.reader import Run
@@ -74,7 +74,7 @@ def _keys(run: Run, row_T: np.ndarray, tokens: str) -> tuple[np.ndarray, dict[st
     """(…, T) narrowed to the attended `tokens`, the coordinates of what is left, and words for the title."""
     geometry = run.geometry
     if tokens == "all":
-        return row_T, {"token": token_names(run)}, " to all tokens"
+        return row_T, {"token": token_names(geometry)}, " to all tokens"
     if tokens == "cls":
         return row_T[..., cls_token(geometry)], {}, " to CLS"
     if tokens == "spatial":

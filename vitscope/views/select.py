@@ -77,13 +77,6 @@ def grid_coords(run: Run) -> dict[str, list[Any]]:
     return {"row": list(range(1, geometry.rows + 1)), "column": list(range(1, geometry.columns + 1))}
 
 
-def token_names(run: Run) -> list[str]:
-    """Names of all T tokens: the prefix, then "ROW,COL" of each patch, counted from 1."""
-    geometry = run.geometry
-    grid = [f"{row},{column}" for row in range(1, geometry.rows + 1) for column in range(1, geometry.columns + 1)]
-    return [*geometry.prefix, *grid]
-
-
 def build(
     run: Run,
     *,
