@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,16 @@ CLASSES = {
     "place": ("china.jpg", "rocket.jpg"),
     "thing": ("coffee.png", "coins.png", "flower.jpg"),
 }
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nobodys_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No settings of whoever runs the tests: neither their file nor their environment."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("VITSCOPE_") and name != "VITSCOPE_TEST_WEIGHTS"]:
+            patch.delenv(name)
+        patch.setenv("VITSCOPE_CONFIG", str(tmp_path_factory.mktemp("settings") / "config.toml"))
+        yield
 
 
 def _photographs() -> dict[str, Path]:
