@@ -75,8 +75,8 @@ class Profile:
     reach_y: np.ndarray  # the same of its part up or down
     own: np.ndarray  # share of the attention among patches on the query's own token
     core_own: np.ndarray  # share of the core on the query's own token
-    x: np.ndarray  # centre of the core in tokens, to the right
-    y: np.ndarray  # and down
+    core_x: np.ndarray  # centre of the core in tokens, to the right
+    core_y: np.ndarray  # and down
     lean: np.ndarray  # how one-sided the core is: 0 balanced, 1 all on one side
     extent_x: np.ndarray  # standard deviation of the core in tokens along the row
     extent_y: np.ndarray  # and along the column
@@ -88,6 +88,16 @@ class Profile:
     few_apart: np.ndarray  # and how far they outshine their neighbours
     sink_token: np.ndarray  # the token that patches attend to most, among all T
     sink_share: np.ndarray  # its share of their attention
+
+    @property
+    def size(self) -> np.ndarray:
+        """How far the centre of the core is from the query, in tokens."""
+        return np.hypot(self.core_x, self.core_y)
+
+    @property
+    def elongation(self) -> np.ndarray:
+        """Extent of the core along its row over that along its column, or the other way round: 1 or more."""
+        return np.maximum(self.extent_x / self.extent_y, self.extent_y / self.extent_x)
 
 
 def profile(attention_LHTT: np.ndarray, spatial_LHPP: np.ndarray, geometry: Geometry) -> Profile:
@@ -114,8 +124,8 @@ def profile(attention_LHTT: np.ndarray, spatial_LHPP: np.ndarray, geometry: Geom
         reach_y=reach_y,
         own=canvas[..., geometry.rows - 1, geometry.columns - 1],
         core_own=core.own,
-        x=core.centre[..., 0],
-        y=core.centre[..., 1],
+        core_x=core.centre[..., 0],
+        core_y=core.centre[..., 1],
         lean=core.lean,
         extent_x=core.extent[..., 0],
         extent_y=core.extent[..., 1],
@@ -169,17 +179,16 @@ def _local(profile: Profile) -> list[_Rule]:
     limit, described = THRESHOLDS, profile.kept >= THRESHOLDS.patches
     local = described & (profile.reach <= limit.local)
     strict = local & (profile.own >= limit.strict) & (profile.core_own >= limit.strict_core)
-    size = np.hypot(profile.x, profile.y)
-    offset = local & ~strict & (size >= limit.offset) & (profile.lean >= limit.lean)
+    offset = local & ~strict & (profile.size >= limit.offset) & (profile.lean >= limit.lean)
     shape, score = _axial(profile)
     axial = described & ~strict & (shape != "")
     soft = local & ~strict & ~offset & ~axial
     nothing = np.full(local.shape, "")
-    sector = np.round(np.arctan2(profile.y, profile.x) / (np.pi / 4))
+    sector = np.round(np.arctan2(profile.core_y, profile.core_x) / (np.pi / 4))
     direction = np.array(DIRECTIONS)[np.nan_to_num(sector).astype(int) % len(DIRECTIONS)]
     return [
         _Rule("strict-local", strict, nothing, profile.own),
-        _Rule("offset-local", offset, direction, size),
+        _Rule("offset-local", offset, direction, profile.size),
         _Rule("axial", axial, shape, score),
         _Rule("soft-local", soft, nothing, 1 - profile.reach),
     ]
@@ -188,13 +197,15 @@ def _local(profile: Profile) -> list[_Rule]:
 def _axial(profile: Profile) -> tuple[np.ndarray, np.ndarray]:
     """ "row", "column", "cross" or "" for each head, and the score; whether it is strict is not asked here."""
     limit = THRESHOLDS
-    long_row = profile.extent_x / profile.extent_y
-    row = (profile.reach_y <= limit.axial) & (long_row >= limit.elongation) & (profile.extent_x >= limit.length)
-    column = (profile.reach_x <= limit.axial) & (1 / long_row >= limit.elongation) & (profile.extent_y >= limit.length)
+    oblong = profile.elongation >= limit.elongation
+    row = oblong & (profile.reach_y <= limit.axial) & (profile.extent_x >= limit.length)
+    row &= profile.extent_x > profile.extent_y
+    column = oblong & (profile.reach_x <= limit.axial) & (profile.extent_y >= limit.length)
+    column &= profile.extent_y > profile.extent_x
     cross = (profile.arms >= limit.arms) & (profile.arms_unlike >= limit.arms_unlike)
     cross &= (profile.reach <= limit.local) & ~row & ~column
     shape = np.select([row, column, cross], ["row", "column", "cross"], "")
-    return shape, np.where(cross, profile.arms_unlike, np.maximum(long_row, 1 / long_row))
+    return shape, np.where(cross, profile.arms_unlike, profile.elongation)
 
 
 def _wide(profile: Profile) -> list[_Rule]:

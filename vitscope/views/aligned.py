@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from vitscope.derive.aligned import aligned, displacements
+from vitscope.store.reader import Run
 from vitscope.views import Options, View
-from vitscope.views.select import build, select
-
-if TYPE_CHECKING:
-    from vitscope.store.reader import Run
+from vitscope.views.select import build, select, spatial
 
 NOTE = (
     "Rows and columns count tokens down and right of the query. A displacement that few patches can see is small "
@@ -24,7 +20,7 @@ def view(run: Run, options: Options) -> View:
     Raises ViewError for layers, heads and options that do not exist, NotMeasured without the spatial attention.
     """
     chosen = select(run, options, "aligned")
-    result = run.result("spatial-attention")
+    result, mean = spatial(run)
     down, right = displacements(run.geometry)
     return build(
         run,
@@ -33,6 +29,6 @@ def view(run: Run, options: Options) -> View:
         images=result.images,
         coords={**chosen.coords(), "row": down.tolist(), "column": right.tolist()},
         unit="1",
-        values=chosen.squeeze(aligned(chosen.part(result.array("mean")), run.geometry)),
+        values=chosen.squeeze(aligned(chosen.part(mean), run.geometry)),
         notes=[NOTE],
     )

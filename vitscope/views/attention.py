@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from vitscope.derive.query import cls_token, parse_query, query_row, token_names
 from vitscope.errors import ViewError
+from vitscope.store.reader import Run
 from vitscope.store.text import printable
 from vitscope.views import Options, View
-from vitscope.views.select import Selection, build, grid_coords, select
-
-if TYPE_CHECKING:
-    from vitscope.store.reader import Run
+from vitscope.views.select import Selection, build, fitting, grid_coords, select
+from vitscope.views.select import attention as measured
 
 QUERIES = {"cls": "CLS", "spatial": "the mean patch"}
 
@@ -48,12 +47,13 @@ def view(run: Run, options: Options) -> View:
 def _attention(run: Run, chosen: Selection, image: str | None) -> tuple[np.ndarray, int, str]:
     """(…, T, T) of the layers and heads chosen, the number of images it stands for, and the image's full name."""
     if image is None:
-        result = run.result("attention")
-        return chosen.pick(result.array("mean")), result.images, ""
-    gallery = run.result("gallery")
-    names = gallery.coords["image"]
+        result, mean = measured(run)
+        return chosen.pick(mean), result.images, ""
+    gallery, geometry = run.result("gallery"), run.geometry
+    names = gallery.coords.get("image", [])
     index = gallery_index(names, image)
-    return chosen.pick(gallery.array("attention")[index]), 1, names[index]
+    shape = (len(names), geometry.layers, geometry.heads, geometry.tokens, geometry.tokens)
+    return chosen.pick(fitting(gallery, "attention", *shape)[index]), 1, names[index]
 
 
 def gallery_index(names: list[str], image: str) -> int:

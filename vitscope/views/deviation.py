@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from vitscope.errors import NotMeasured
+from vitscope.store.reader import Run
 from vitscope.views import Column, Options, View
-from vitscope.views.select import build, select
-
-if TYPE_CHECKING:
-    from vitscope.store.reader import Run
+from vitscope.views.select import build, fitting, select
 
 
 def view(run: Run, options: Options) -> View:
@@ -24,8 +20,11 @@ def view(run: Run, options: Options) -> View:
     columns: dict[str, Column] = {}
     missing: list[NotMeasured] = []
     images = 0
-    shape = (run.geometry.layers, run.geometry.heads)
-    for name, metric in (("over_heads", "head-deviation"), ("over_positions", "position-deviation")):
+    both = (run.geometry.layers, run.geometry.heads)
+    for name, metric, shape in (
+        ("over_heads", "head-deviation", both[:1]),
+        ("over_positions", "position-deviation", both),
+    ):
         try:
             result = run.result(metric)
         except NotMeasured as error:
@@ -33,9 +32,9 @@ def view(run: Run, options: Options) -> View:
             continue
         images = result.images
         for column, array in ((name, "mean"), (f"{name}_std", "std")):
-            values = result.array(array)
-            per_head = values if values.ndim == len(shape) else np.broadcast_to(values[:, None], shape)
-            columns[column] = Column(values=np.asarray(chosen.pick(per_head), dtype=np.float64), unit="1")
+            values = fitting(result, array, *shape).reshape(both[0], -1)
+            per_head = chosen.pick(np.broadcast_to(values, both))
+            columns[column] = Column(values=np.asarray(per_head, dtype=np.float64), unit="1")
     if not columns:
         raise missing[0]
     notes = ["over_heads is one number per layer, repeated for its heads."] if "over_heads" in columns else []

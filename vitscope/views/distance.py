@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from vitscope.derive.distance import mean_distance, uniform_distance
 from vitscope.errors import NotMeasured
+from vitscope.store.reader import Run
 from vitscope.views import Options, View
-from vitscope.views.select import Selection, build, select
-
-if TYPE_CHECKING:
-    from vitscope.store.reader import Run
+from vitscope.views.select import Selection, build, fitting, select, spatial
 
 
 def view(run: Run, options: Options) -> View:
@@ -22,7 +18,7 @@ def view(run: Run, options: Options) -> View:
     Raises ViewError for layers, heads and options that do not exist, NotMeasured when neither is there.
     """
     chosen = select(run, options, "distance")
-    values, images = measured(run, chosen)
+    values, images = mean(chosen)
     return build(
         run,
         name="distance",
@@ -35,14 +31,16 @@ def view(run: Run, options: Options) -> View:
     )
 
 
-def measured(run: Run, chosen: Selection) -> tuple[np.ndarray, int]:
-    """Mean distance of the heads chosen, and the number of images; NotMeasured names the metric `distance`."""
+def mean(chosen: Selection) -> tuple[np.ndarray, int]:
+    """Mean distance of the heads chosen in image sides, and of how many images; NotMeasured names `distance`."""
+    run = chosen.run
     try:
         result = run.result("distance")
-    except NotMeasured:
-        if "spatial-attention" not in run.results():
-            raise
-        result = run.result("spatial-attention")
-        part = chosen.part(result.array("mean"))
-        return chosen.squeeze(mean_distance(part, run.geometry)), result.images
-    return np.asarray(chosen.pick(result.array("mean")), dtype=np.float64), result.images
+    except NotMeasured as error:
+        try:
+            result, attention = spatial(run)
+        except NotMeasured:
+            raise error from None
+        return chosen.squeeze(mean_distance(chosen.part(attention), run.geometry)), result.images
+    values = fitting(result, "mean", run.geometry.layers, run.geometry.heads)
+    return np.asarray(chosen.pick(values), dtype=np.float64), result.images

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from vitscope.derive.offset import magnitude, offset
+from vitscope.store.reader import Run
 from vitscope.views import Column, Options, View
-from vitscope.views.select import build, select
-
-if TYPE_CHECKING:
-    from vitscope.store.reader import Run
+from vitscope.views.select import build, select, spatial
 
 
 def view(run: Run, options: Options) -> View:
@@ -18,8 +14,8 @@ def view(run: Run, options: Options) -> View:
     Raises ViewError for layers, heads and options that do not exist, NotMeasured without the spatial attention.
     """
     chosen = select(run, options, "offset")
-    result = run.result("spatial-attention")
-    vectors = chosen.squeeze(offset(chosen.part(result.array("mean")), run.geometry))
+    result, mean = spatial(run)
+    vectors = chosen.squeeze(offset(chosen.part(mean), run.geometry))
     return build(
         run,
         name="offset",

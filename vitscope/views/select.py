@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from vitscope.errors import ViewError
-from vitscope.store.text import printable
+from vitscope.errors import DamagedError, ViewError
+from vitscope.store.reader import Result, Run
+from vitscope.store.text import printable, shown
 from vitscope.views import Column, Options, View
-
-if TYPE_CHECKING:
-    from vitscope.store.reader import Run
 
 OPTIONS = ("query", "image", "tokens")
 
@@ -69,6 +67,30 @@ def select(run: Run, options: Options, view: str, *, uses: tuple[str, ...] = ())
         if asked is not None and not 0 <= asked < count:
             raise ViewError(f"there is no {kind} {asked + 1}: {run.model} has {kind}s 1 to {count}.")
     return Selection(run, options.layer, options.head)
+
+
+def fitting(result: Result, name: str, *shape: int) -> np.ndarray:
+    """An array of a result, memory-mapped; DamagedError unless it has the shape that the run's geometry asks for."""
+    array = result.array(name)
+    if array.shape != shape:
+        found, wanted = (" × ".join(map(str, lengths)) for lengths in (array.shape, shape))
+        raise DamagedError(
+            f"{result.metric} in {shown(result.folder)} is {found} where the run's geometry asks for {wanted}: remove "
+            "the run with `vitscope cache remove` and extract again."
+        )
+    return array
+
+
+def attention(run: Run) -> tuple[Result, np.ndarray]:
+    """The result `attention` and its Ā (L, H, T, T); NotMeasured, DamagedError."""
+    result, geometry = run.result("attention"), run.geometry
+    return result, fitting(result, "mean", geometry.layers, geometry.heads, geometry.tokens, geometry.tokens)
+
+
+def spatial(run: Run) -> tuple[Result, np.ndarray]:
+    """The result `spatial-attention` and its R̄ (L, H, P, P); NotMeasured, DamagedError."""
+    result, geometry = run.result("spatial-attention"), run.geometry
+    return result, fitting(result, "mean", geometry.layers, geometry.heads, geometry.patches, geometry.patches)
 
 
 def grid_coords(run: Run) -> dict[str, list[Any]]:
