@@ -6,7 +6,11 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+hypothesis.settings.register_profile("vitscope", deadline=None)  # a busy machine is no failure
+hypothesis.settings.load_profile("vitscope")
 
 CLASSES = {
     "animal": ("chelsea.png", "astronaut.png"),

@@ -245,7 +245,7 @@ def test_square_crops_are_those_of_torchvision(photographs, side):
         assert np.array_equal(crop(image, (side, side)), np.asarray(reference(image)))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(1, 90), st.integers(1, 90), st.integers(1, 40))
 def test_square_crops_of_any_shape_are_those_of_torchvision(width, height, side):
     from torchvision.transforms import CenterCrop, Compose, InterpolationMode, Resize
@@ -258,7 +258,7 @@ def test_square_crops_of_any_shape_are_those_of_torchvision(width, height, side)
     assert np.array_equal(crop(image, (side, side)), np.asarray(reference(image)))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(1, 70), st.integers(1, 70), st.integers(1, 30), st.integers(1, 30))
 def test_crops_have_the_shape_asked_for(width, height, rows, columns):
     taken = crop(Image.new("RGB", (width, height), (9, 8, 7)), (rows, columns))
