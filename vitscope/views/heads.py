@@ -15,13 +15,13 @@ from vitscope.views.select import Selection, attention, build, fitting, select, 
 
 Columns = dict[str, Column]
 
-SCORES = {  # what the rules of derive.heads weigh, in its order: name of the column → its unit
-    "own": "1",
-    "size": "token",
-    "elongation": "1",
-    "reach": "1",
-    "few_share": "1",
-    "sink_share": "1",
+SCORES = {  # what the rules of derive.heads weigh: name of the column → attribute of Profile, unit
+    "own": ("own", "1"),
+    "core_offset": ("size", "token"),
+    "elongation": ("elongation", "1"),
+    "reach": ("reach", "1"),
+    "few_share": ("few_share", "1"),
+    "sink_share": ("sink_share", "1"),
 }
 
 
@@ -32,7 +32,7 @@ def view(run: Run, options: Options) -> View:
     entropy, entropy_std               of a row of attention, nat
     x, y, magnitude                    mean offset right and down, and its length, image side
     to_cls, to_cls_std, …              attention of patches to each prefix token, by its name
-    positions, positions_std           deviation over query positions
+    over_positions, over_positions_std deviation over query positions
     own … sink_share                   the scores of the tags, see `derive.heads.tags`
     tags                               lists of strings such as "offset-local right", unit "tag"
 
@@ -108,15 +108,18 @@ def _prefix(chosen: Selection) -> Columns:
 
 def _positions(chosen: Selection) -> Columns:
     return {
-        "positions": Column(values=_measured(chosen, "position-deviation", "mean"), unit="1"),
-        "positions_std": Column(values=_measured(chosen, "position-deviation", "std"), unit="1"),
+        "over_positions": Column(values=_measured(chosen, "position-deviation", "mean"), unit="1"),
+        "over_positions_std": Column(values=_measured(chosen, "position-deviation", "std"), unit="1"),
     }
 
 
 def _tags(chosen: Selection) -> Columns:
     mean, spatial_mean = (chosen.part(array) for _, array in (attention(chosen.run), spatial(chosen.run)))
     scores = profile(mean, spatial_mean, chosen.run.geometry)
-    columns = {name: Column(values=chosen.squeeze(getattr(scores, name)), unit=unit) for name, unit in SCORES.items()}
+    columns = {
+        column: Column(values=chosen.squeeze(getattr(scores, name)), unit=unit)
+        for column, (name, unit) in SCORES.items()
+    }
     names = np.empty(scores.reach.shape, dtype=object)
     for layer, heads in enumerate(tags(scores)):
         for head, found in enumerate(heads):
