@@ -63,7 +63,7 @@ def test_queries_and_tokens(tmp_path):
 
 def test_images_of_the_gallery(tmp_path):
     run = write(tmp_path)
-    with pytest.raises(ViewError, match="called 'x.jpg'; it holds cat/000.jpg, dog/001.jpg"):
+    with pytest.raises(ViewError, match=r"called 'x\.jpg'; it holds cat/000\.jpg, dog/001\.jpg"):
         show("attention", run, image="x.jpg")
     assert show("attention", run, image="dog/001.jpg").title == show("attention", run, image="001.jpg").title
     without = write(tmp_path / "without", gallery=0)
