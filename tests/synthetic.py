@@ -94,7 +94,8 @@ def _image(geometry: Geometry, index: int, seed: int) -> tuple[np.ndarray, np.nd
     for layer in range(geometry.layers):
         for head in range(geometry.heads):
             kind = KINDS[(layer * geometry.heads + head) % len(KINDS)]
-            logits[layer, head] = _logits(kind, geometry, centre)
+            sharp = np.random.default_rng([seed, layer, head]).uniform(0.3, 1.0)  # the same in every image
+            logits[layer, head] = sharp * _logits(kind, geometry, centre)
     logits += rng.normal(0, 0.3, logits.shape)
     spatial = np.exp(logits - logits.max(-1, keepdims=True))
     spatial /= spatial.sum(-1, keepdims=True)
@@ -129,7 +130,8 @@ def _with_prefix(spatial: np.ndarray, geometry: Geometry, rng: np.random.Generat
     tokens = geometry.tokens
     full = np.zeros((*spatial.shape[:2], tokens, tokens))
     share = 0.5 * (np.arange(1, geometry.layers + 1) / geometry.layers)[:, None, None, None] * (many > 0)
-    share = share * rng.uniform(0.2, 1.0, (1, geometry.heads, tokens, 1))
+    share = share * np.random.default_rng(geometry.heads).uniform(0.1, 1.0, (*spatial.shape[:2], 1, 1))
+    share = share * rng.uniform(0.8, 1.0, (1, 1, tokens, 1))
     full[:, :, many:, many:] = spatial
     full[:, :, :many, many:] = spatial.mean(-2, keepdims=True) if many else 0
     full *= 1 - share

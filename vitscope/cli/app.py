@@ -1,0 +1,102 @@
+"""The program `vitscope`: its commands, and the one place where an error becomes a sentence and an exit code."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from vitscope import __version__
+from vitscope.cli import browse, cache, config, doctor, extract, models, show
+from vitscope.cli.options import Quiet, Verbose
+from vitscope.cli.talk import Talk, fail
+from vitscope.errors import VitscopeError
+
+INTERRUPTED = "interrupted; what was finished is kept: run the same command again to go on"
+EPILOG = """\
+Exit codes: 0 done · 1 a failure that the message explains · 2 wrong usage · 130 interrupted, progress kept.
+Results go to stdout, messages to stderr; NO_COLOR and pipes are honoured."""
+
+
+class Program(TyperGroup):
+    """The group of all commands; runs one and maps what it raises. Wrong usage is left to Typer (exit code 2)."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; a bug keeps its traceback."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            hang_up()
+            raise typer.Exit(0) from None
+        except VitscopeError as error:
+            fail(str(error))
+            raise typer.Exit(error.exit_code) from None
+        except KeyboardInterrupt:
+            fail(INTERRUPTED)
+            raise typer.Exit(130) from None
+
+
+app = typer.Typer(
+    cls=Program,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    epilog=EPILOG,
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"vitscope {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def program(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Look inside Vision Transformers from a terminal: attention of every layer and head.
+
+    Start with:  vitscope extract --model mae --data PHOTOS   then   vitscope browse
+    """
+    del version
+    context.obj = Talk(quiet=quiet, verbose=verbose)
+
+
+WORK, LOOK, CARE = "Measure", "Look", "Keep in order"
+app.command("extract", rich_help_panel=WORK)(extract.extract)
+app.command("models", rich_help_panel=WORK)(models.models)
+app.command("show", rich_help_panel=LOOK)(show.show)
+app.command("browse", rich_help_panel=LOOK)(browse.browse)
+app.add_typer(cache.app, name="cache", rich_help_panel=CARE)
+app.command("config", rich_help_panel=CARE)(config.config)
+app.command("doctor", rich_help_panel=CARE)(doctor.doctor)
+
+
+def hang_up() -> None:
+    """The reader of stdout is gone (`| head`): send what Python still holds nowhere, so that it stays quiet."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def main() -> None:
+    """Run the program. Characters that the terminal's encoding lacks become question marks, never a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    try:
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        hang_up()
+        raise SystemExit(0) from None

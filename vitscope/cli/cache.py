@@ -1,0 +1,247 @@
+"""`vitscope cache`: what is in the cache, whether it is sound, and how to free its space."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vitscope.cli.options import CacheFolder, Quiet, Verbose, cache_folder
+from vitscope.cli.talk import Talk, clean, result
+from vitscope.cli.watch import duration, watch
+from vitscope.errors import DamagedError, StoreError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from vitscope.store.reader import Run
+
+app = typer.Typer(
+    help="See what is in the cache, check it, free its space.",
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+RUN_HELP = "A run: its model, or (the beginning of) its folder's name."
+OneRun = Annotated[str | None, typer.Argument(metavar="[RUN]", help=RUN_HELP, show_default=False)]
+
+
+@app.command("list")
+def list_(context: typer.Context, cache: CacheFolder = None, quiet: Quiet = False, verbose: Verbose = False) -> None:
+    """List the runs in the cache, newest first."""
+    from vitscope.store.reader import Cache
+    from vitscope.store.verify import size
+
+    talk = Talk.of(context, quiet=quiet, verbose=verbose)
+    store = Cache(cache_folder(cache))
+    runs, broken = store.runs(), _broken_runs(store)
+    talk.say(f"cache: {store.folder}")
+    if not runs and not broken:
+        talk.say("no run yet: make one with `vitscope extract --model mae --data DIR`")
+        return
+    table = _table("run", "images", "size", "state", right=("images", "size"))
+    for run in runs:
+        state = "complete" if run.complete else "unfinished"
+        table.add_row(run.name, str(run.images), bytes_in_words(size(run)), state)
+    for folder in broken:
+        table.add_row(clean(folder.name), "–", bytes_in_words(size(folder)), "broken")
+    result(table)
+    for folder, problem in store.broken():
+        talk.warn(f"{clean(folder.name)}: {problem}")
+
+
+@app.command("info")
+def info(
+    context: typer.Context,
+    run: OneRun = None,
+    cache: CacheFolder = None,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Say where the cache is and how large, or everything that one run records about itself."""
+    from vitscope.store.reader import Cache
+    from vitscope.store.verify import size
+
+    Talk.of(context, quiet=quiet, verbose=verbose)
+    store = Cache(cache_folder(cache))
+    if run is not None:
+        _print_run(store.find(run))
+        return
+    runs, broken = store.runs(), _broken_runs(store)
+    table = _facts()
+    table.add_row("folder", clean(str(store.folder)))
+    table.add_row("runs", f"{len(runs)}" + (f", and {len(broken)} broken" if broken else ""))
+    table.add_row("size", bytes_in_words(sum(size(place) for place in [*runs, *broken])))
+    table.add_row("free space", bytes_in_words(free_space(store.folder)))
+    result(table)
+
+
+@app.command("verify")
+def verify(
+    context: typer.Context,
+    run: OneRun = None,
+    cache: CacheFolder = None,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Read every byte of a run, or of all runs, and compare it with its checksum; exit code 1 if anything differs."""
+    from vitscope.store.reader import Cache, run_folders
+    from vitscope.store.verify import verify as check
+
+    talk = Talk.of(context, quiet=quiet, verbose=verbose)
+    store = Cache(cache_folder(cache))
+    folders = [resolve(store, run)] if run is not None else run_folders(store.folder)
+    talk.detail(f"cache: {store.folder}")
+    problems: dict[Path, list[str]] = {}
+    with watch(talk, "verify", unit="runs") as watcher:
+        for folder in folders:
+            watcher.progress(len(problems), len(folders))
+            problems[folder] = check(folder)
+        watcher.progress(len(problems), len(folders))
+    for folder, found in problems.items():
+        result(f"{'damaged' if found else 'ok':8} {clean(folder.name)}", *(f"         {problem}" for problem in found))
+    bad = sum(map(bool, problems.values()))
+    if bad:
+        raise DamagedError(
+            f"{bad} of {len(folders)} runs are damaged: copy them again from where they came, "
+            "or remove them with `vitscope cache remove RUN` and extract them again."
+        )
+    talk.say(f"{len(folders)} {'run is' if len(folders) == 1 else 'runs are'} as written")
+
+
+@app.command("remove")
+def remove(
+    context: typer.Context,
+    runs: Annotated[list[str], typer.Argument(metavar="RUN...", help=RUN_HELP, show_default=False)],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
+    cache: CacheFolder = None,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Remove runs for good and free their space. Asks first on a terminal; elsewhere it wants --yes."""
+    from vitscope.store.reader import Cache
+    from vitscope.store.verify import remove as remove_run
+    from vitscope.store.verify import size
+
+    talk = Talk.of(context, quiet=quiet, verbose=verbose)
+    store = Cache(cache_folder(cache))
+    folders = list(dict.fromkeys(resolve(store, run) for run in runs))
+    total = sum(size(folder) for folder in folders)
+    for folder in folders:
+        result(f"{bytes_in_words(size(folder)):>9}  {clean(str(folder))}")
+    if dry_run:
+        talk.say(f"would free {bytes_in_words(total)}; nothing was removed")
+        return
+    if not yes:
+        if not sys.stdin.isatty():
+            raise StoreError("nobody is here to be asked before runs are removed: add --yes.")
+        if not typer.confirm(f"Remove {'this run' if len(folders) == 1 else 'these runs'} for good?", err=True):
+            talk.say("nothing was removed")
+            return
+    freed = sum(remove_run(folder) for folder in folders)
+    talk.say(f"freed {bytes_in_words(freed)}")
+
+
+def resolve(store: Any, name: str) -> Path:
+    """The folder of the one run called `name`, readable or not; StoreError where it could be several, or none."""
+    from vitscope.store.reader import run_folders
+
+    if name in (folders := {folder.name: folder for folder in run_folders(store.folder)}):
+        return folders[name]
+    same = [run.folder for run in store.runs() if run.model == name] or [
+        folder for folder in folders.values() if folder.name.startswith(name)
+    ]
+    if len(same) > 1:
+        names = ", ".join(clean(folder.name) for folder in same)
+        raise StoreError(f"{clean(name)!r} could be any of {names}: type the name of one.")
+    return same[0] if same else store.find(name).folder
+
+
+def free_space(folder: Path) -> int:
+    """Bytes free on the disk of `folder`, or of the nearest folder above it that is there."""
+    place = folder.absolute()
+    while not place.exists():
+        place = place.parent
+    return shutil.disk_usage(place).free
+
+
+def bytes_in_words(count: float) -> str:
+    """A size as people read it.
+
+    >>> [bytes_in_words(count) for count in (12, 4_200, 1_234_567, 98_765_432_100)]
+    ['12 B', '4.2 kB', '1.2 MB', '98.8 GB']
+    """
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.0f} B" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"
+
+
+def _broken_runs(store: Any) -> list[Path]:
+    """Folders of runs that cannot be read; single results that cannot be are left out."""
+    return [folder for folder, _ in store.broken() if folder.parent == store.folder]
+
+
+def _table(*names: str, right: tuple[str, ...] = ()) -> Table:
+    from rich.table import Table
+
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    for name in names:
+        table.add_column(name, justify="right" if name in right else "left", overflow="fold")
+    return table
+
+
+def _facts() -> Table:
+    """Two columns without a header: what, and its value."""
+    from rich.table import Table
+
+    table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
+    table.add_column(style="dim")
+    table.add_column(overflow="fold")
+    return table
+
+
+def _print_run(run: Run) -> None:
+    """Everything that a run records about itself."""
+    from vitscope.store.verify import size
+
+    g, facts = run.geometry, run.facts
+    table = _facts()
+    rows = {
+        "model": run.model,
+        "layers × heads": f"{g.layers} × {g.heads}",
+        "tokens": f"{g.tokens}: {', '.join([*g.prefix, f'{g.rows}×{g.columns} patches'])}",
+        "data": f"{run.dataset}, {run.images} of {facts.get('images', '?')} images used",
+        "classes": ", ".join(run.classes),
+        "skipped": "\n".join(f"{item['file']}: {item['reason']}" for item in facts.get("skipped", [])),
+        "started": run.started,
+        "finished": str(facts.get("finished") or "not yet"),
+        "took": duration(float(facts.get("seconds") or 0)),
+        "device": str(facts.get("device", "")),
+        "batch size": str(facts.get("batch_size") or ""),
+        "versions": ", ".join(f"{name} {version}" for name, version in facts.get("versions", {}).items()),
+        **{f"spec: {name.replace('_', ' ')}": _short(value) for name, value in run.spec.to_json().items()},
+        "folder": str(run.folder),
+        "size": bytes_in_words(size(run)),
+    }
+    for name, value in rows.items():
+        if value:
+            table.add_row(name, clean(value))
+    measured = _table("metric", "images", "array", "unit", "shape", right=("images",))
+    for name, item in run.results().items():
+        for array, part in item.arrays.items():
+            shape = " × ".join(f"{dim} {length}" for dim, length in zip(part.dims, part.shape, strict=True))
+            measured.add_row(f"{name}@{item.version}", str(item.images), array, part.unit, shape)
+    result(table, "", measured)
+
+
+def _short(value: object) -> str:
+    """A value of the spec, lists as products and digests cut."""
+    if isinstance(value, list):
+        return " × ".join(map(str, value))
+    text = str(value)
+    return f"{text[:16]}…" if len(text) == 64 else text

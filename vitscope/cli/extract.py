@@ -1,0 +1,231 @@
+"""`vitscope extract`: run models over photographs once and keep every number in the cache."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vitscope import catalog
+from vitscope.cli.options import CacheFolder, Models, Quiet, Verbose, cache_folder
+from vitscope.cli.talk import Talk, fail
+from vitscope.cli.watch import duration, watch
+from vitscope.errors import DataError, VitscopeError
+
+if TYPE_CHECKING:
+    from vitscope.run.extract import Report
+
+NO_IMAGES = (
+    "no images to look at. Give a folder with --data DIR, set one for good with `vitscope config {key} DIR`, "
+    "or in the environment with {variable}=DIR."
+)
+SKIPPED_SHOWN = 5  # skipped files listed by name; --verbose lists all
+HOW = "How it is run (changes no number's meaning)"
+
+
+class Precision(StrEnum):
+    """Number format of the forward pass."""
+
+    fp32 = "fp32"
+    bf16 = "bf16"
+    fp16 = "fp16"
+
+
+class Protocol(StrEnum):
+    """How the paper's own slips are treated."""
+
+    corrected = "corrected"
+    paper = "paper"
+
+
+def image_size(text: str) -> tuple[int, int]:
+    """Height and width in pixels out of `224` or `224x448`; BadParameter for anything else.
+
+    >>> image_size("224"), image_size("224x448")
+    ((224, 224), (224, 448))
+    """
+    match = re.fullmatch(r"(\d+)(?:[xX×](\d+))?", text)
+    size = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
+    if min(size) < 1:
+        raise typer.BadParameter(f"{text!r} is neither a side such as 224 nor HEIGHTxWIDTH such as 224x448")
+    return size
+
+
+def metric_names(text: str) -> tuple[str, ...]:
+    """Names out of `default`, `all`, or names joined by commas, in the order of the catalog; UnknownName.
+
+    >>> metric_names("entropy,distance")
+    ('distance', 'entropy')
+    """
+    wanted: set[str] = set()
+    for name in filter(None, (part.strip() for part in text.split(","))):
+        if name in {"default", "all"}:
+            wanted |= {metric for metric, entry in catalog.METRICS.items() if entry.default or name == "all"}
+        else:
+            catalog.find("metric", catalog.METRICS, name)
+            wanted.add(name)
+    if not wanted:
+        raise typer.BadParameter("name at least one metric, or `default`, or `all`", param_hint="--metrics")
+    return tuple(name for name in catalog.METRICS if name in wanted)
+
+
+def data_folder(data: Path | None, dataset: str | None) -> Path:
+    """The folder of images: --data, else the setting for this kind of data; DataError says the three ways."""
+    kind = dataset or "images"
+    catalog.find("kind of data", catalog.DATASETS, kind)
+    if data is not None:
+        return data
+
+    from vitscope import config
+
+    key = f"data.{kind}"
+    setting = config.get(key)
+    if not setting:
+        raise DataError(NO_IMAGES.format(key=key, variable=f"VITSCOPE_DATA_{kind.upper()}"))
+    return Path(setting).expanduser()
+
+
+def extract(
+    context: typer.Context,
+    model: Models,
+    checkpoint: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Weights from a local file.", show_default=False)
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Photographs, flat or in class folders.", show_default=False),
+    ] = None,
+    dataset: Annotated[
+        str | None, typer.Option(metavar="KIND", help="Kind of folder, where a guess is wrong.", show_default=False)
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most N images.", show_default=False)] = None,
+    per_class: Annotated[
+        int | None, typer.Option(min=1, help="At most N images of each class folder.", show_default=False)
+    ] = None,
+    size: Annotated[
+        str | None,
+        typer.Option("--image-size", metavar="N|HxW", help="Crop in pixels; else the model's own.", show_default=False),
+    ] = None,
+    gallery: Annotated[int, typer.Option(min=0, help="Keep all attention of the first N images.")] = 8,
+    precision: Annotated[
+        Precision | None, typer.Option(help="Number format of the forward pass.", show_default="fp32")
+    ] = None,
+    protocol: Annotated[
+        Protocol, typer.Option(help="As defined, or exactly as the paper's code does.")
+    ] = Protocol.corrected,
+    metrics: Annotated[
+        str, typer.Option(metavar="default|all|NAME,…", help="What is measured; `default,NAME` adds to the default.")
+    ] = "default",
+    restart: Annotated[bool, typer.Option("--restart", help="Forget what this run measured before.")] = False,
+    device: Annotated[
+        str | None,
+        typer.Option(
+            metavar="auto|cpu|cuda[:i]|mps", help="Where to compute.", show_default="auto", rich_help_panel=HOW
+        ),
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, help="Images a forward pass.", show_default=False, rich_help_panel=HOW)
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=0, help="Processes that decode images.", show_default=False, rich_help_panel=HOW),
+    ] = None,
+    cache: CacheFolder = None,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Run models over a folder of photographs once and keep every number in the cache.
+
+    Prints the folder of every finished run. A run that was interrupted goes on where it stopped.
+    For example:  vitscope extract --model mae --data PHOTOS
+    """
+    talk = Talk.of(context, quiet=quiet, verbose=verbose)
+    if checkpoint is not None and len(model) > 1:
+        raise typer.BadParameter("one file holds the weights of one model: give one --model", param_hint="--checkpoint")
+    crop = image_size(size) if size else None
+    names, folder = metric_names(metrics), data_folder(data, dataset)
+
+    from vitscope import config
+    from vitscope.spec import Resources
+
+    settings = config.all()
+    resources = Resources(
+        device=device or settings["device"] or "auto",
+        batch_size=batch_size or settings["batch_size"],
+        workers=workers if workers is not None else settings["workers"],
+    )
+    number_format = precision.value if precision else settings["precision"] or "fp32"
+
+    def one(name: str) -> None:
+        with watch(talk, name) as watcher:
+            from vitscope.run.extract import Request
+            from vitscope.run.extract import extract as run
+
+            request = Request(
+                model=name,
+                checkpoint=checkpoint,
+                data=folder,
+                dataset=dataset,
+                limit=limit,
+                per_class=per_class,
+                image_size=crop,
+                gallery=gallery,
+                precision=number_format,
+                protocol=protocol.value,
+                metrics=names,
+                restart=restart,
+            )
+            report = run(request, resources, cache_folder(cache), watcher)
+        summarise(talk, name, report, cache)
+
+    in_turn(model, one)
+
+
+def in_turn(models: list[str], one: Callable[[str], None]) -> None:
+    """Call `one` with every model; one that fails stops no other, and the last error names all that failed.
+
+    What is wrong with the images is wrong for every model: DataError stops at once.
+    """
+    if len(models) == 1:
+        one(models[0])
+        return
+    failed = []
+    for name in models:
+        try:
+            one(name)
+        except DataError:
+            raise
+        except VitscopeError as error:
+            fail(f"{name}: {error}")
+            failed.append(name)
+    if failed:
+        raise VitscopeError(f"{len(failed)} of {len(models)} models failed: {', '.join(failed)}.")
+
+
+def summarise(talk: Talk, model: str, report: Report, cache: Path | None) -> None:
+    """What was done and what to type next on stderr, the run's folder on stdout."""
+    shown = report.skipped if talk.verbose else report.skipped[:SKIPPED_SHOWN]
+    for skipped in shown:
+        talk.warn(f"skipped {skipped['file']}: {skipped['reason']}")
+    if len(report.skipped) > len(shown):
+        talk.warn(f"… and {len(report.skipped) - len(shown)} more; all are in run.json, --verbose lists them")
+    talk.say(f"{model}: {_done(report)}")
+    talk.detail(f"measured: {', '.join(report.measured) or 'nothing'}; reused: {', '.join(report.reused) or 'nothing'}")
+    typer.echo(report.folder)
+    where = ["--cache", str(cache)] if cache else []
+    talk.say("next:")
+    for words in (["show", "heads", "--model", model], ["browse", model]):
+        talk.say(f"  {shlex.join(['vitscope', *words, *where])}")
+
+
+def _done(report: Report) -> str:
+    """One line: how many images, how long, what is in the run."""
+    count = f"{report.used} images" if not report.skipped else f"{report.used} of {report.images} images"
+    if not report.measured:
+        return f"{count}, all measured before: nothing to do (--restart measures again)"
+    return f"{count}, {len(report.measured)} metrics in {duration(report.seconds)}"

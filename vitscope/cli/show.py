@@ -1,0 +1,145 @@
+"""`vitscope show`: print any number or picture of a run."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vitscope import catalog
+from vitscope.cli.options import CacheFolder, Models, Quiet, Verbose, cache_folder
+from vitscope.cli.talk import PIPE_WIDTH, Talk, console, depth, plain, result
+from vitscope.errors import ViewError
+
+if TYPE_CHECKING:
+    from vitscope.views import View
+
+
+class Format(StrEnum):
+    """What a view is printed as."""
+
+    table = "table"
+    json = "json"
+    csv = "csv"
+    npy = "npy"
+    png = "png"
+    svg = "svg"
+
+
+class Tokens(StrEnum):
+    """Which query tokens a mean is over."""
+
+    cls = "cls"
+    spatial = "spatial"
+    all = "all"
+
+
+VIEW_HELP = "One of: " + ", ".join(catalog.VIEWS) + "."
+QUERY_HELP = "The attending token: cls, spatial (mean over patches) or ROW,COL."
+
+
+def show(
+    context: typer.Context,
+    view: Annotated[str, typer.Argument(metavar="VIEW", help=VIEW_HELP, show_default=False)],
+    model: Models,
+    layer: Annotated[int | None, typer.Option(min=1, help="Only this layer, from 1.", show_default=False)] = None,
+    head: Annotated[int | None, typer.Option(min=1, help="Only this head, from 1.", show_default=False)] = None,
+    query: Annotated[
+        str | None, typer.Option(metavar="cls|spatial|ROW,COL", help=QUERY_HELP, show_default=False)
+    ] = None,
+    image: Annotated[
+        str | None, typer.Option(metavar="NAME", help="One image of the gallery, not the mean.", show_default=False)
+    ] = None,
+    tokens: Annotated[Tokens | None, typer.Option(help="Mean over these query tokens.", show_default=False)] = None,
+    cache: CacheFolder = None,
+    form: Annotated[Format, typer.Option("--format", "-f", help="What to print.")] = Format.table,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Write here instead of stdout.", show_default=False),
+    ] = None,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Print a view of a measured model: a table or plot, numbers for a script, or a figure for a paper.
+
+    json is one object, or a list of them where --model is given more than once. csv has one line per number and a
+    column that names the model. npy holds the array alone. npy, png and svg want --output FILE or a pipe.
+    For example:  vitscope show distance --model mae --format png --output distance.png
+    """
+    talk = Talk.of(context, quiet=quiet, verbose=verbose)
+    catalog.find("view", catalog.VIEWS, view)
+    binary = form in {Format.npy, Format.png, Format.svg}
+    if binary and output is None and sys.stdout.isatty():
+        raise ViewError(f"{form} is not for a terminal: write it with --output FILE.{form}, or send it into a pipe.")
+
+    views = [_view(view, name, cache, layer, head, query, image, tokens) for name in model]
+    if form is Format.table and output is None:
+        _print(views)
+        return
+    content = _bytes(views, form)
+    if output is None:
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+        return
+
+    from vitscope.store.files import atomic
+
+    with atomic(output) as file:
+        file.write(content)
+    talk.say(f"written to {output}")
+
+
+def _view(
+    name: str,
+    model: str,
+    cache: Path | None,
+    layer: int | None,
+    head: int | None,
+    query: str | None,
+    image: str | None,
+    tokens: str | None,
+) -> View:
+    from vitscope.store.reader import Cache
+    from vitscope.views import Options
+
+    options = Options(
+        layer=None if layer is None else layer - 1,
+        head=None if head is None else head - 1,
+        query=query,
+        image=image,
+        tokens=tokens,
+    )
+    return catalog.load("view", catalog.VIEWS, name)(Cache(cache_folder(cache)).find(model), options)
+
+
+def _print(views: Sequence[View]) -> None:
+    """Tables and plots on stdout, in the width and the colours that it has."""
+    from vitscope.export.table import render
+
+    for number, view in enumerate(views):
+        screen = console()
+        if number:
+            result("")
+        result(render(view, screen.width, depth(screen)))
+
+
+def _bytes(views: Sequence[View], form: Format) -> bytes:
+    from vitscope.export import data
+    from vitscope.export.table import render
+
+    if form is Format.json:
+        return data.json_bytes(views)
+    if form is Format.csv:
+        return data.csv_bytes(views)
+    if form is Format.npy:
+        return data.npy_bytes(views)
+    if form is Format.table:
+        return plain(*(render(view, PIPE_WIDTH, "none") for view in views)).encode()
+
+    from vitscope.export.figure import figure
+
+    return figure(views, form.value)

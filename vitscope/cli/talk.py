@@ -1,0 +1,112 @@
+"""What the commands say: results on stdout, messages on stderr; quiet, verbose, colour and pipes in one place."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import typer
+    from rich.console import Console, RenderableType
+
+    from vitscope.export.palette import Depth
+
+PIPE_WIDTH = 120  # characters a line of a table may take where no terminal says how wide it is
+
+
+@dataclass(frozen=True)
+class Talk:
+    """How much is said besides the result, which is never left out."""
+
+    quiet: bool = False
+    verbose: bool = False
+
+    @classmethod
+    def of(cls, context: typer.Context, *, quiet: bool, verbose: bool) -> Talk:
+        """The options of a command, together with those typed before its name (`vitscope --quiet models`)."""
+        before = context.obj if isinstance(context.obj, cls) else cls()
+        return cls(quiet=quiet or before.quiet, verbose=verbose or before.verbose)
+
+    def say(self, sentence: str, screen: Console | None = None) -> None:
+        """A message for a person; left out by --quiet. `screen`: the stderr console that a progress bar is on."""
+        if not self.quiet:
+            note(sentence, screen=screen)
+
+    def detail(self, sentence: str) -> None:
+        """A message that only --verbose asks for."""
+        if self.verbose and not self.quiet:
+            note(sentence, "dim")
+
+    def warn(self, sentence: str, screen: Console | None = None) -> None:
+        """A message about something that went less well than hoped; left out by --quiet."""
+        if not self.quiet:
+            note(sentence, "yellow", screen)
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A rich console for stdout or stderr that honours NO_COLOR, TERM=dumb, COLUMNS and pipes.
+
+    Where the stream is no terminal, lines may be PIPE_WIDTH long, so that a table in a file is not cut to 80 columns.
+    """
+    from rich.console import Console
+
+    stream = sys.stderr if stderr else sys.stdout
+    piped = not stream.isatty() and "COLUMNS" not in os.environ
+    return Console(stderr=stderr, width=PIPE_WIDTH if piped else None, highlight=False, emoji=False, markup=False)
+
+
+def result(*parts: RenderableType) -> None:
+    """Print the answer of a command on stdout, with the colours that its terminal has."""
+    sys.stdout.write(_text(console(), parts))  # through print, rich would end the program when a pipe closes early
+
+
+def plain(*parts: RenderableType) -> str:
+    """The same as text without colours, PIPE_WIDTH columns wide: for a file."""
+    from rich.console import Console
+
+    screen = Console(
+        file=io.StringIO(), width=PIPE_WIDTH, highlight=False, emoji=False, markup=False, color_system=None
+    )
+    return _text(screen, parts)
+
+
+def _text(screen: Console, parts: Iterable[RenderableType]) -> str:
+    """What `screen` would print, without blanks at the ends of lines."""
+    with screen.capture() as text:
+        for part in parts:
+            screen.print(part)
+    return "".join(f"{line.rstrip()}\n" for line in text.get().splitlines())
+
+
+def depth(screen: Console) -> Depth:
+    """How many colours a console has."""
+    if screen.no_color or screen.color_system is None:
+        return "none"
+    if screen.color_system == "truecolor":
+        return "true"
+    return "256" if screen.color_system == "256" else "none"
+
+
+def note(sentence: str, style: str = "", screen: Console | None = None) -> None:
+    """Print a sentence on stderr: folded between words on a terminal, one line in a log file."""
+    screen = screen or console(stderr=True)
+    screen.print(clean(sentence), style=style or None, soft_wrap=not screen.is_terminal)
+
+
+def fail(sentence: str) -> None:
+    """Print why a command failed: `vitscope: …` on stderr, even under --quiet."""
+    from rich.text import Text
+
+    screen = console(stderr=True)
+    screen.print(Text.assemble(("vitscope: ", "bold red"), clean(sentence)), soft_wrap=not screen.is_terminal)
+
+
+def clean(text: str) -> str:
+    """`text` without what could steer a terminal; line breaks between sentences stay."""
+    from vitscope.store.text import printable
+
+    return "\n".join(printable(line) for line in text.split("\n"))
