@@ -42,7 +42,7 @@ QUANTITIES: dict[str, Quantity] = {
     "entropy": Quantity("entropy", "entropy", False),
     "offset": Quantity("offset magnitude", "offset", True),
     "prefix-mass": Quantity("attention on prefix tokens", "prefix", True),
-    "position-deviation": Quantity("deviation over positions", "deviates", True),
+    "position-deviation": Quantity("deviation over positions", "deviation", True),
     "tag": Quantity("tags", "tag", True),
 }
 OPT_IN = ("position-deviation",)
@@ -134,7 +134,7 @@ def needs(state: State, book: Book) -> list[Item]:
     numbers: list[Item] = [WantNumbers(folder)]
     slow: list[Item] = [WantOffsets(folder), WantTags(folder)]
     if state.view == "distance":
-        return [*numbers, *slow]
+        return [*numbers, mean, *slow, WantAligned(folder, state.layer, state.corrected)]
     if state.view == "overview":
         return [*numbers, mean, *slow, WantAligned(folder, state.layer, state.corrected)]
     if state.view == "image":

@@ -5,17 +5,22 @@ A binding names the pages where it holds; the first that fits wins. Help and foo
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from vitscope.tui import moves
+from vitscope.tui.moves import Move
 from vitscope.tui.state import Facts, State, View
 
-Move = Callable[[State, Facts], State]
+ALL = 10**6  # further than any model has layers or heads
 
-ANYWHERE: tuple[View, ...] = ("runs", "overview", "head", "image", "distance")
+EVERYWHERE: tuple[View, ...] = ("runs", "overview", "head", "image", "distance")
+RUNS: tuple[View, ...] = ("runs",)
 IN_RUN: tuple[View, ...] = ("overview", "head", "image", "distance")
-MAPS: tuple[View, ...] = ("overview", "head", "image")
+LAYERS: tuple[View, ...] = ("overview", "distance")
+GRID: tuple[View, ...] = ("overview",)
+DOTS: tuple[View, ...] = ("distance",)
+HEAD: tuple[View, ...] = ("head",)
+IMAGE: tuple[View, ...] = ("image",)
 TOKENS: tuple[View, ...] = ("head", "image")
 
 
@@ -27,141 +32,91 @@ class Binding:
     keys: tuple[str, ...]
     shown: str
     about: str
-    group: str
     views: tuple[View, ...]
     move: Move
     hint: str = ""
+    hint_keys: str = ""  # where one hint stands for two bindings
+    group: str = ""
+
+
+def _group(title: str, *bindings: Binding) -> tuple[Binding, ...]:
+    return tuple(replace(binding, group=title) for binding in bindings)
 
 
 BINDINGS: tuple[Binding, ...] = (
-    Binding("run-down", ("j", "down"), "j ↓", "next run", "Runs", ("runs",), moves.step_run(1)),
-    Binding("run-up", ("k", "up"), "k ↑", "previous run", "Runs", ("runs",), moves.step_run(-1)),
-    Binding("run-last", ("G", "end"), "G", "last run", "Runs", ("runs",), moves.step_run(10**6)),
-    Binding("run-first", ("g", "home"), "g", "first run", "Runs", ("runs",), moves.step_run(-(10**6))),
-    Binding("open", ("enter", "l", "right"), "⏎", "open the run", "Runs", ("runs",), moves.open_run, "open"),
-    Binding("refresh", ("r",), "r", "read the cache again", "Runs", ("runs",), moves.nothing, "read again"),
-    Binding("layer-down", ("j", "down"), "j ↓", "next layer", "Heads", ("overview", "distance"), moves.layer(1)),
-    Binding("layer-up", ("k", "up"), "k ↑", "previous layer", "Heads", ("overview", "distance"), moves.layer(-1)),
-    Binding("head-left", ("h", "left"), "h ←", "previous head", "Heads", ("overview",), moves.head(-1)),
-    Binding("head-right", ("l", "right"), "l →", "next head", "Heads", ("overview",), moves.head(1)),
-    Binding("dot-left", ("h", "left"), "h ←", "head with the next lower value", "Heads", ("distance",), moves.dot(-1)),
-    Binding(
-        "dot-right", ("l", "right"), "l →", "head with the next higher value", "Heads", ("distance",), moves.dot(1)
+    *_group(
+        "Runs",
+        Binding("run-down", ("j", "down"), "j ↓", "next run", RUNS, moves.step_run(1), "run", "j k"),
+        Binding("run-up", ("k", "up"), "k ↑", "previous run", RUNS, moves.step_run(-1)),
+        Binding("run-first", ("g", "home"), "g", "first run", RUNS, moves.step_run(-ALL)),
+        Binding("run-last", ("G", "end"), "G", "last run", RUNS, moves.step_run(ALL)),
+        Binding("open", ("enter", "l", "right"), "⏎", "open the run", RUNS, moves.open_run, "open"),
+        Binding("refresh", ("r",), "r", "read the cache again", RUNS, moves.nothing, "read again"),
     ),
-    Binding("first-layer", ("g", "home"), "g", "first layer", "Heads", ("overview", "distance"), moves.layer(-(10**6))),
-    Binding("last-layer", ("G", "end"), "G", "last layer", "Heads", ("overview", "distance"), moves.layer(10**6)),
-    Binding("first-head", ("0",), "0", "first head", "Heads", ("overview",), moves.head(-(10**6))),
-    Binding("last-head", ("$",), "$", "last head", "Heads", ("overview",), moves.head(10**6)),
-    Binding(
-        "page-down",
-        ("ctrl+d", "pagedown"),
-        "ctrl+d",
-        "half the layers down",
+    *_group(
         "Heads",
-        ("overview", "distance"),
-        moves.half(1),
+        Binding("head-left", ("h", "left"), "h ←", "previous head", GRID, moves.head(-1), "step", "hjkl"),
+        Binding("layer-down", ("j", "down"), "j ↓", "next layer", LAYERS, moves.layer(1)),
+        Binding("layer-up", ("k", "up"), "k ↑", "previous layer", LAYERS, moves.layer(-1)),
+        Binding("head-right", ("l", "right"), "l →", "next head", GRID, moves.head(1)),
+        Binding("dot-left", ("h", "left"), "h ←", "the dot to the left", DOTS, moves.dot(-1), "step", "hjkl"),
+        Binding("dot-right", ("l", "right"), "l →", "the dot to the right", DOTS, moves.dot(1)),
+        Binding("first-layer", ("g", "home"), "g", "first layer", LAYERS, moves.layer(-ALL)),
+        Binding("last-layer", ("G", "end"), "G", "last layer", LAYERS, moves.layer(ALL)),
+        Binding("first-head", ("0",), "0", "first head", GRID, moves.head(-ALL)),
+        Binding("last-head", ("$",), "$", "last head", GRID, moves.head(ALL)),
+        Binding("page-down", ("ctrl+d", "pagedown"), "ctrl+d", "half of the layers down", LAYERS, moves.half(1)),
+        Binding("page-up", ("ctrl+u", "pageup"), "ctrl+u", "half of the layers up", LAYERS, moves.half(-1)),
+        Binding("zoom", ("enter",), "⏎", "look into this head", LAYERS, moves.go("head"), "zoom in"),
     ),
-    Binding(
-        "page-up",
-        ("ctrl+u", "pageup"),
-        "ctrl+u",
-        "half the layers up",
-        "Heads",
-        ("overview", "distance"),
-        moves.half(-1),
-    ),
-    Binding(
-        "zoom", ("enter",), "⏎", "look into this head", "Heads", ("overview", "distance"), moves.go("head"), "head"
-    ),
-    Binding("patch-left", ("h", "left"), "h ←", "query token to the left", "Query token", TOKENS, moves.patch(0, -1)),
-    Binding("patch-down", ("j", "down"), "j ↓", "query token down", "Query token", TOKENS, moves.patch(1, 0)),
-    Binding("patch-up", ("k", "up"), "k ↑", "query token up", "Query token", TOKENS, moves.patch(-1, 0)),
-    Binding("patch-right", ("l", "right"), "l →", "query token to the right", "Query token", TOKENS, moves.patch(0, 1)),
-    Binding("patch-top", ("g", "home"), "g", "first row of patches", "Query token", TOKENS, moves.patch(-(10**6), 0)),
-    Binding("patch-bottom", ("G", "end"), "G", "last row of patches", "Query token", TOKENS, moves.patch(10**6, 0)),
-    Binding("patch-first", ("0",), "0", "first column of patches", "Query token", TOKENS, moves.patch(0, -(10**6))),
-    Binding("patch-end", ("$",), "$", "last column of patches", "Query token", TOKENS, moves.patch(0, 10**6)),
-    Binding("query-cls", ("c",), "c", "CLS as the query", "Query token", MAPS, moves.query("cls"), "CLS"),
-    Binding(
-        "query-mean",
-        ("a", "s"),
-        "a s",
-        "mean of all patches as the query",
+    *_group(
         "Query token",
-        MAPS,
-        moves.query("spatial"),
-        "mean",
+        Binding("patch-left", ("h", "left"), "h ←", "one patch left", TOKENS, moves.patch(0, -1), "query", "hjkl"),
+        Binding("patch-down", ("j", "down"), "j ↓", "one patch down", TOKENS, moves.patch(1, 0)),
+        Binding("patch-up", ("k", "up"), "k ↑", "one patch up", TOKENS, moves.patch(-1, 0)),
+        Binding("patch-right", ("l", "right"), "l →", "one patch right", TOKENS, moves.patch(0, 1)),
+        Binding("patch-top", ("g", "home"), "g", "first row of patches", TOKENS, moves.patch(-ALL, 0)),
+        Binding("patch-bottom", ("G", "end"), "G", "last row of patches", TOKENS, moves.patch(ALL, 0)),
+        Binding("patch-first", ("0",), "0", "first column of patches", TOKENS, moves.patch(0, -ALL)),
+        Binding("patch-last", ("$",), "$", "last column of patches", TOKENS, moves.patch(0, ALL)),
+        Binding("query-cls", ("c",), "c", "the CLS token", IN_RUN, moves.query("cls"), "CLS"),
+        Binding(
+            "query-mean", ("a", "s"), "a s", "the mean of all patches", IN_RUN, moves.query("spatial"), "mean", "a"
+        ),
+        Binding("query-patch", ("space",), "space", "the patch chosen last", IN_RUN, moves.query("patch")),
+        Binding("direction", ("r",), "r", "attention it gives, or receives", IN_RUN, moves.flip("received"), "receive"),
     ),
-    Binding("query-patch", ("space",), "space", "the patch as the query", "Query token", MAPS, moves.query("patch")),
-    Binding("previous-head", (",",), ",", "previous head, keeping the rest", "Place", IN_RUN, moves.head(-1)),
-    Binding("next-head", (".",), ".", "next head, keeping the rest", "Place", IN_RUN, moves.head(1), "head"),
-    Binding("next-layer", ("J",), "J", "next layer, keeping the rest", "Place", IN_RUN, moves.layer(1), "layer"),
-    Binding("previous-layer", ("K",), "K", "previous layer, keeping the rest", "Place", IN_RUN, moves.layer(-1)),
-    Binding("image", ("i",), "i", "over an image; again: the next image", "Place", IN_RUN, moves.picture(1), "image"),
-    Binding("previous-image", ("I",), "I", "the previous image", "Place", ("image",), moves.picture(-1)),
-    Binding("to-image", ("enter",), "⏎", "the same head over an image", "Place", ("head",), moves.go("image")),
-    Binding("overview", ("O",), "O", "all heads", "Place", IN_RUN, moves.go("overview")),
-    Binding(
-        "distance", ("D",), "D", "attention distance, layer by layer", "Place", IN_RUN, moves.plot_distance, "distances"
+    *_group(
+        "Place",
+        Binding("next-head", (".",), ".", "next head, all else kept", IN_RUN, moves.head(1), "head", ", ."),
+        Binding("previous-head", (",",), ",", "previous head, all else kept", IN_RUN, moves.head(-1)),
+        Binding("next-layer", ("J",), "J", "next layer, all else kept", IN_RUN, moves.layer(1), "layer", "J K"),
+        Binding("previous-layer", ("K",), "K", "previous layer, all else kept", IN_RUN, moves.layer(-1)),
+        Binding("picture", ("enter",), "⏎", "this head over an image", HEAD, moves.go("image")),
+        Binding("image", ("i",), "i", "over an image; there: the next one", IN_RUN, moves.picture(1), "image"),
+        Binding("previous-image", ("I",), "I", "the previous image", IMAGE, moves.picture(-1)),
+        Binding("overview", ("O",), "O", "all heads", IN_RUN, moves.go("overview")),
+        Binding("distance", ("D",), "D", "heads by layer, as dots", IN_RUN, moves.plot_distance, "dots"),
     ),
-    Binding(
-        "quantity",
-        ("v",),
-        "v",
-        "next number to colour by",
+    *_group(
         "Look",
-        ("overview", "distance"),
-        moves.quantity(1),
-        "number",
+        Binding("quantity", ("v",), "v", "the next number", LAYERS, moves.quantity(1), "number"),
+        Binding("quantity-back", ("V",), "V", "the number before", LAYERS, moves.quantity(-1)),
+        Binding("source", ("A",), "A", "this image, or the mean of all", IMAGE, moves.flip("averaged"), "all images"),
+        Binding("overlay", ("o",), "o", "over the photograph, or without it", IMAGE, moves.flip("overlay"), "overlay"),
+        Binding("scale", ("u",), "u", "one scale a head, a layer, for all", IN_RUN, moves.scale, "scale"),
+        Binding("log", ("\\",), "\\", "logarithmic scale", IN_RUN, moves.flip("log"), "log"),
+        Binding("coverage", ("x",), "x", "AAAM divided by coverage", HEAD, moves.flip("corrected"), "coverage"),
+        Binding("palette", ("P",), "P", "the next palette", EVERYWHERE, moves.palette),
+        Binding("theme", ("t",), "t", "light or dark", EVERYWHERE, moves.flip("light"), "light/dark"),
     ),
-    Binding("quantity-back", ("V",), "V", "previous number", "Look", ("overview", "distance"), moves.quantity(-1)),
-    Binding(
-        "source",
-        ("A",),
-        "A",
-        "this image or the mean of all",
-        "Look",
-        ("image",),
-        moves.flip("averaged"),
-        "mean of all",
+    *_group(
+        "vitscope",
+        Binding("help", ("?",), "?", "these keys", EVERYWHERE, moves.flip("help"), "help"),
+        Binding("back", ("escape", "backspace"), "esc", "one step out", EVERYWHERE, moves.back, "back"),
+        Binding("quit", ("q",), "q", "leave", EVERYWHERE, moves.leave, "leave"),
+        Binding("interrupt", ("ctrl+c",), "ctrl+c", "twice: leave at once", EVERYWHERE, moves.interrupt),
     ),
-    Binding(
-        "overlay",
-        ("o",),
-        "o",
-        "attention over the photograph, or apart",
-        "Look",
-        ("image",),
-        moves.flip("overlay"),
-        "overlay",
-    ),
-    Binding("scale", ("u",), "u", "scale of one head, of its layer, of the model", "Look", MAPS, moves.scale, "scale"),
-    Binding("log", ("\\",), "\\", "logarithmic scale", "Look", MAPS, moves.flip("log"), "log"),
-    Binding(
-        "direction",
-        ("r",),
-        "r",
-        "attention given by the token, or received",
-        "Look",
-        MAPS,
-        moves.flip("received"),
-        "received",
-    ),
-    Binding(
-        "coverage",
-        ("x",),
-        "x",
-        "AAAM corrected for how many queries see each cell",
-        "Look",
-        ("head",),
-        moves.flip("corrected"),
-    ),
-    Binding("palette", ("P",), "P", "next palette", "Look", ANYWHERE, moves.palette),
-    Binding("theme", ("t",), "t", "light or dark", "Look", ANYWHERE, moves.flip("light")),
-    Binding("help", ("?",), "?", "all keys", "vitscope", ANYWHERE, moves.flip("help"), "help"),
-    Binding("back", ("escape", "backspace"), "esc", "one step out", "vitscope", ANYWHERE, moves.back),
-    Binding("quit", ("q",), "q", "leave", "vitscope", ANYWHERE, moves.leave, "leave"),
-    Binding("interrupt", ("ctrl+c",), "ctrl+c", "twice: leave at once", "vitscope", ANYWHERE, moves.interrupt),
 )
 
 
@@ -172,9 +127,9 @@ def find(key: str, view: View) -> Binding | None:
 
 def press(state: State, key: str, facts: Facts) -> State:
     """The state after a key. A key that means nothing here changes nothing but the message."""
-    before = replace(state, message="", leaving=False)
     if key == "ctrl+c":
         return moves.interrupt(state, facts)
+    before = replace(state, message="", leaving=False)
     if state.help:
         return moves.in_help(before, key)
     binding = find(key, state.view)

@@ -35,7 +35,7 @@ class State:
     layer: int = 0
     head: int = 0
     image: int = 0
-    kind: Literal["cls", "spatial", "patch"] = "spatial"  # which query token
+    kind: Literal["cls", "spatial", "patch"] = "cls"  # which query token
     patch: tuple[int, int] | None = None  # the last patch chosen, kept while CLS or the mean are looked at
     received: bool = False  # attention that the token receives (a column of A) instead of gives (a row)
     averaged: bool = False  # on the image page: the mean over all images instead of this one's attention

@@ -86,35 +86,35 @@ def heat(surface: Surface, x: int, y: int, values: np.ndarray, scale: Span, time
 
 
 def mark(surface: Surface, x: int, y: int, times: int, row: int, column: int) -> None:
-    """Frame the value at (row, column) of a map drawn at (x, y)."""
-    left, top, bottom = x + column * times, row * times, (row + 1) * times
-    accent = surface.theme.accent
-    first, last = y + top // 2, y + (bottom - 1) // 2
-    if not (0 <= first < surface.height and 0 <= left < surface.width):
-        return
-    if times == 1:
-        _dot(surface, left, first, upper=top % 2 == 0)
-        return
-    for line in range(first, last + 1):
-        glyphs = "[]"
-        if last > first:
-            glyphs = "┌┐" if line == first else "└┘" if line == last else "││"
-        for at, glyph in ((left, glyphs[0]), (left + times - 1, glyphs[1])):
-            if not 0 <= at < surface.width or not 0 <= line < surface.height:
-                continue
-            back = int(surface.back[line, at])
-            ink = accent if abs(luminance(back) - luminance(accent)) > 0.25 else 0
-            surface.write(at, line, glyph, ink, bold=True)
-
-
-def _dot(surface: Surface, x: int, y: int, *, upper: bool) -> None:
-    """A single pixel in the accent colour; without colours, a cross."""
+    """Point out the value at (row, column) of a map drawn at (x, y), without hiding its colour."""
+    left, top = x + column * times, row * times
     if surface.theme.plain:
-        surface.write(x, y, "╳", bold=True)
-    elif upper:
-        surface.fore[y, x] = surface.theme.accent
+        line = y + (top + times // 2) // 2
+        surface.write(left + (times - 1) // 2, line, "╳", surface.theme.accent, bold=True)
+    elif times == 1:
+        _pixel(surface, left, y, top)
+    elif times == 2:
+        for at, bracket in ((left, "["), (left + 1, "]")):
+            if 0 <= at < surface.width and 0 <= y + row < surface.height:
+                surface.write(at, y + row, bracket, _ink(surface, int(surface.back[y + row, at])), bold=True)
     else:
-        surface.back[y, x] = surface.theme.accent
+        for at in (left, left + times - 1):
+            for down in (top, top + times - 1):
+                _pixel(surface, at, y, down)
+
+
+def _pixel(surface: Surface, x: int, y: int, down: int) -> None:
+    """Give one pixel, `down` pixels below line `y`, the cursor's colour."""
+    line = y + down // 2
+    if 0 <= line < surface.height and 0 <= x < surface.width:
+        half = surface.back if down % 2 else surface.fore
+        half[line, x] = _ink(surface, int(half[line, x]))
+
+
+def _ink(surface: Surface, back: int) -> int:
+    """The cursor's colour, or black where that could not be told from what it lies on."""
+    accent = surface.theme.accent
+    return accent if abs(luminance(back) - luminance(accent)) > 0.2 else 0x000000
 
 
 def bar(surface: Surface, x: int, y: int, width: int, scale: Span, label: str) -> int:

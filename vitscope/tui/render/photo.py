@@ -27,8 +27,8 @@ def overlay(photo: np.ndarray, values: np.ndarray, scale: Span, theme: Theme) ->
     grey = photo @ np.array([0.299, 0.587, 0.114], dtype=photo.dtype)
     ramp = theme.ramp[::-1] if theme.light else theme.ramp
     hot = _channels(ramp[np.minimum((share[..., 0] * len(ramp)).astype(int), len(ramp) - 1)])
-    quiet = grey[..., None] * 0.45
-    lit = hot * (0.45 + 0.55 * grey[..., None] / 255)
+    quiet = grey[..., None] * 0.5
+    lit = hot * (0.7 + 0.3 * grey[..., None] / 255)
     return quiet * (1 - share) + lit * share
 
 

@@ -26,6 +26,16 @@ ARROWS = {
     "down-left": "↙",
     "row": "↔",
     "column": "↕",
+    "cross": "┼",
+}
+SCORES = {  # what the score of a tag is, as `derive.heads.tags` defines it
+    "strict-local": "on itself",
+    "soft-local": "shorter",
+    "axial": "× longer",
+    "offset-local": "tokens",
+    "global": "reach",
+    "sparse": "on few",
+    "sink": "on it",
 }
 
 
@@ -39,7 +49,7 @@ def number(value: float, digits: int = 3) -> str:
         return "–"
     if value == 0:
         return "0"
-    if abs(value) < 1e-3 or abs(value) >= 1e5:
+    if abs(value) < 1e-4 or abs(value) >= 1e5:
         return f"{value:.{digits - 1}e}"
     decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
     return f"{value:.{decimals}f}"

@@ -10,7 +10,9 @@ from vitscope.tui.book import QUANTITIES, Book
 from vitscope.tui.library import Column, Failure
 from vitscope.tui.render.surface import Rect, Surface
 from vitscope.tui.render.words import number
-from vitscope.tui.screens.frame import notice
+from vitscope.tui.screens import peek
+from vitscope.tui.screens.frame import gone, notice
+from vitscope.tui.screens.reading import reading
 from vitscope.tui.state import State
 
 
@@ -18,7 +20,7 @@ def draw(surface: Surface, rect: Rect, state: State, book: Book) -> None:
     """One band a layer: dots for heads, a bar for their mean; the head under the cursor with its spread over images."""
     run = book.run(state)
     if run is None:
-        notice(surface, rect, "this run is gone from the cache: esc leads back to the runs.")
+        gone(surface, rect)
         return
     column = book.column(run, state.quantity)
     if isinstance(column, Failure):
@@ -27,20 +29,15 @@ def draw(surface: Surface, rect: Rect, state: State, book: Book) -> None:
     if column is None:
         surface.write(rect.x, rect.y, f"{QUANTITIES[state.quantity].title} …", surface.theme.dim)
         return
-    _reading(surface, rect, state, column)
+    reading(surface, Rect(rect.x, rect.y, rect.width, 1), state, book, run)
     top = rect.y + (2 if rect.height > 14 else 1)
-    plot = Rect(rect.x + 5, top, max(10, rect.width - 5 - 9), rect.bottom - top - 2)
+    side = peek.width(rect)
+    width = rect.width - (side + 4 if side else 0)
+    plot = Rect(rect.x + 5, top, max(10, width - 5 - (9 if width > 55 else 1)), rect.bottom - top - 2)
     _plot(surface, plot, state, run, column)
-
-
-def _reading(surface: Surface, rect: Rect, state: State, column: Column) -> None:
-    theme, here = surface.theme, (state.layer, state.head)
-    x = surface.write(rect.x, rect.y, f"layer {state.layer + 1} · head {state.head + 1}", theme.accent, bold=True) + 2
-    x = surface.write(x, rect.y, f"{QUANTITIES[state.quantity].title} ", theme.dim)
-    x = surface.write(x, rect.y, number(float(column.values[here])), bold=True)
-    spread = f" ± {number(float(column.spread[here]), 2)}" if column.spread is not None else ""
-    unit = {"1": "", "image side": "image sides"}.get(column.unit, column.unit)
-    surface.write(x, rect.y, f"{spread} {unit}".rstrip(), theme.dim)
+    if side:
+        place = Rect(rect.right - side, top, side, rect.bottom - top)
+        peek.draw(surface, place, state, book, run)
 
 
 def _plot(surface: Surface, rect: Rect, state: State, run: Run, column: Column) -> None:
@@ -58,11 +55,11 @@ def _plot(surface: Surface, rect: Rect, state: State, run: Run, column: Column) 
         _band(surface, place, state, column, layer, (low, high))
     bottom = rect.y + shown * band
     _axis(surface, Rect(rect.x, bottom, rect.width, 2), ticks)
-    if state.quantity == "distance":
+    if state.quantity == "distance" and rect.y > 2:
         at = rect.x + _at(uniform_distance(g), low, high, rect)
         label = "┊ attention spread evenly"
         surface.write(min(at, rect.right - len(label)), rect.y - 1, label, theme.dim)
-    if rect.width > 40:
+    if rect.width > 40 and rect.y > 2:
         surface.write(rect.right + 2, rect.y - 1, "mean", theme.dim)
 
 
@@ -118,7 +115,7 @@ def _axis(surface: Surface, rect: Rect, ticks: list[float]) -> None:
     surface.write(rect.x - 1, rect.y, "└", theme.faint)
     for tick in ticks:
         x = rect.x + _at(tick, ticks[0], ticks[-1], rect)
-        surface.write(x, rect.y, "┴", theme.faint)
+        surface.write(x, rect.y, "┴" if tick > ticks[0] else "─", theme.faint)
         label = f"{tick:g}"
         surface.write(min(x - len(label) // 2, rect.right - len(label)), rect.y + 1, label, theme.dim)
 

@@ -82,24 +82,27 @@ def footer(surface: Surface, state: State) -> None:
     if state.help:
         surface.write(1, y, "esc closes   j k scroll", theme.dim)
         return
-    x = 1
-    for shown, label in _hints(state):
-        if x + cell_len(shown) + cell_len(label) + 1 > surface.width:
-            break
-        x = surface.write(x, y, shown, theme.accent, bold=True)
-        x = surface.write(x, y, f" {label}", theme.dim) + 3
+    ways = [binding for binding in hints(state.view) if binding.group == "vitscope"]
+    if len(state.trail) == 1:
+        ways = [binding for binding in ways if binding.name != "back"]
+    right = surface.width - 1 - sum(cell_len(b.shown) + cell_len(b.hint) + 3 for b in ways)
+    _hints(surface, right + 2, y, ways, surface.width)
+    _hints(surface, 1, y, [binding for binding in hints(state.view) if binding.group != "vitscope"], right)
 
 
-def _hints(state: State) -> list[tuple[str, str]]:
-    """Key and word, the way out first so that it is never cut off."""
-    move = {"runs": "run", "overview": "head", "head": "query", "image": "query", "distance": "head"}[state.view]
-    found: list[Binding] = hints(state.view)
-    always = [b for b in found if b.name in {"help", "quit"}]
-    rest = [b for b in found if b not in always]
-    ways = [("hjkl", move)]
-    if len(state.trail) > 1:
-        ways.append(("esc", "back"))
-    return [*ways, *((b.shown, b.hint) for b in always), *((b.shown, b.hint) for b in rest)]
+def _hints(surface: Surface, x: int, y: int, bindings: list[Binding], stop: int) -> None:
+    """Keys and their words from `x` on, as many as end before `stop`."""
+    for binding in bindings:
+        keys = binding.hint_keys or binding.shown
+        if x + cell_len(keys) + cell_len(binding.hint) + 1 > stop:
+            return
+        x = surface.write(x, y, keys, surface.theme.accent, bold=True)
+        x = surface.write(x, y, f" {binding.hint}", surface.theme.dim) + 2
+
+
+def gone(surface: Surface, rect: Rect) -> None:
+    """For a page whose run is not in the cache any more."""
+    notice(surface, rect, "This run is not in the cache any more: esc leads back to the runs.")
 
 
 def notice(surface: Surface, rect: Rect, text: str, *, ink: int | None = None) -> int:

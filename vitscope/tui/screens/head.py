@@ -8,50 +8,68 @@ from vitscope.tui.library import Maps
 from vitscope.tui.render.heat import heat, shrink, span
 from vitscope.tui.render.surface import Rect, Surface
 from vitscope.tui.screens import maps, numbers
-from vitscope.tui.screens.frame import notice
+from vitscope.tui.screens.frame import gone
 from vitscope.tui.state import State
 
 GAP = 3
+SIDE = 27  # columns of the numbers
+FLOW = 2  # lines of the numbers, where they stand below the maps
+SIZES = (6, 4, 3, 2, 1)  # pixels per patch
 
 
 def draw(surface: Surface, rect: Rect, state: State, book: Book) -> None:
     """Columns as the terminal allows: map; map and numbers; map, AAAM and numbers; below, all heads of the layer."""
     run = book.run(state)
     if run is None:
-        notice(surface, rect, "this run is gone from the cache: esc leads back to the runs.")
+        gone(surface, rect)
         return
-    g = run.geometry
-    strip = _strip_edge(run, rect)
-    upper = Rect(rect.x, rect.y, rect.width, rect.height - (strip // 2 + 3 if strip else 0))
-    times, wide = _layout(run, upper)
-    x, column = upper.x, g.columns * times
-    maps.query(surface, Rect(x, upper.y, max(column, 12), upper.height), state, book, run, most=times)
-    x += max(column, 26 if upper.width >= 100 else 14) + GAP
-    if wide:
-        maps.aligned(surface, Rect(x, upper.y, wide, upper.height), state, book, run)
+    strip = strip_edge(run, rect)
+    upper = Rect(rect.x, rect.y, rect.width, rect.height - (strip // 2 + 4 if strip else 0))
+    times, aaam = layout(run, upper)
+    wide = _wide(run, times) if rect.width >= 60 else run.geometry.columns * times
+    bottom = maps.query(surface, Rect(rect.x, rect.y, max(wide, 26), upper.height), state, book, run, most=times)
+    x = rect.x + wide + (GAP if rect.width >= 60 else 2)
+    if aaam:
+        wide = max((2 * run.geometry.columns - 1) * aaam, 27)
+        beside = rect.right - x - wide - GAP >= SIDE - 3
+        tall = upper.height - (0 if beside else FLOW)
+        low = maps.aligned(surface, Rect(x, rect.y, wide, tall), state, book, run, most=aaam)
+        bottom = max(bottom, low)
         x += wide + GAP
-    if upper.right - x >= 20:
-        _side(surface, Rect(x, upper.y, upper.right - x, upper.height), state, book, run)
-    elif upper.height - (-(-g.rows * times // 2)) > 4:
-        y = upper.y + -(-g.rows * times // 2) + 3
-        _lines(surface, Rect(upper.x, y, upper.width, upper.bottom - y), state, book, run)
+    if rect.width < 60 and rect.right - x >= 16:
+        numbers.draw(surface, Rect(x, rect.y + 1, rect.right - x, bottom - rect.y - 2), state, book, run)
+    elif rect.right - x >= SIDE - 3:
+        _side(surface, Rect(x, rect.y, rect.right - x, upper.height), state, book, run)
+    elif upper.bottom > bottom:
+        gap = 1 if upper.bottom - bottom > FLOW else 0
+        place = Rect(rect.x, bottom + gap, rect.width, upper.bottom - bottom - gap)
+        bottom = numbers.flow(surface, place, state, book, run)
     if strip:
-        _heads(surface, Rect(rect.x, upper.bottom + 1, rect.width, strip // 2 + 2), strip, state, book, run)
+        _heads(surface, Rect(rect.x, bottom + 1, rect.width, strip // 2 + 3), strip, state, book, run)
 
 
-def _layout(run: Run, rect: Rect) -> tuple[int, int]:
-    """Pixels per patch of the map, and columns for the AAAM (0: no room for it)."""
+def _wide(run: Run, times: int) -> int:
+    """Columns of the map and what belongs to it."""
+    return max(run.geometry.columns * times, 26)
+
+
+def layout(run: Run, rect: Rect) -> tuple[int, int]:
+    """Pixels per patch of the map, and of the AAAM (0: no room for it): as large as leaves room for the numbers."""
     g = run.geometry
     room = rect.height - 2
-    tallest = max(1, 2 * room // g.rows)
-    aaam = 2 * g.columns - 1
-    for side in (26, 0):
-        for times in range(min(tallest, maps.LARGEST), 0, -1):
-            left = rect.width - g.columns * times - GAP - (side + GAP if side else 0)
-            fits = min(left // aaam, 2 * room // (2 * g.rows - 1))
-            if fits >= max(1, times // 2):
-                return times, aaam * max(1, min(fits, max(1, times // 2)))
-    return min(tallest, maps.LARGEST, max(1, (rect.width - 22) // g.columns)), 0
+    for numbers_wide in (SIDE, 0):  # beside the maps, or below them
+        below = 0 if numbers_wide else FLOW
+        for times in SIZES:
+            if -(-g.rows * times // 2) + below > room:
+                continue
+            left = rect.width - _wide(run, times) - GAP - (numbers_wide + GAP if numbers_wide else 0)
+            fits = min(left // (2 * g.columns - 1), 2 * (room - below) // (2 * g.rows - 1))
+            if fits >= max(1, times // 3):
+                return times, min(fits, max(1, times // 2))
+    for times in SIZES:
+        if -(-g.rows * times // 2) <= room and g.columns * times + GAP + SIDE - 3 <= rect.width:
+            return times, 0
+    return 1, 0
 
 
 def _side(surface: Surface, rect: Rect, state: State, book: Book, run: Run) -> None:
@@ -81,26 +99,13 @@ def _shares(surface: Surface, rect: Rect, state: State, run: Run, values: Maps) 
         surface.write(rect.x + 11, y, f"{share:6.1%}" if not state.received else f"{share:6.3f}", bold=True)
 
 
-def _lines(surface: Surface, rect: Rect, state: State, book: Book, run: Run) -> None:
-    """Numbers in as many columns as fit, for narrow terminals."""
-    entries = numbers.lines(state, book, run)
-    across = max(1, rect.width // 26)
-    for i, (label, value, _unit, _spread) in enumerate(entries):
-        y = rect.y + i // across
-        if y >= rect.bottom:
-            return
-        x = rect.x + (i % across) * 26
-        surface.write(x, y, label, surface.theme.dim, width=10)
-        surface.write(x + 11, y, value, bold=True)
-
-
-def _strip_edge(run: Run, rect: Rect) -> int:
+def strip_edge(run: Run, rect: Rect) -> int:
     """Edge in pixels of the maps of all heads below, 0 where there is no room for them."""
     g = run.geometry
     if rect.height < 28:
         return 0
     edge = min(rect.width // g.heads - 2, 2 * (rect.height // 4 - 2), max(g.rows, g.columns))
-    return edge - edge % 2 if edge >= 5 else 0
+    return edge if edge >= 5 else 0
 
 
 def _heads(surface: Surface, rect: Rect, edge: int, state: State, book: Book, run: Run) -> None:
@@ -109,17 +114,16 @@ def _heads(surface: Surface, rect: Rect, edge: int, state: State, book: Book, ru
     values = book.maps(state, run)
     if not isinstance(values, Maps):
         return
-    surface.write(rect.x, rect.y, f"layer {state.layer + 1}, every head {maps.asked(state)}", theme.dim)
+    surface.write(rect.x, rect.y, f"all heads of layer {state.layer + 1}, {maps.asked(state)}", theme.dim)
     longest = max(g.rows, g.columns)
     size = max(1, round(edge * g.rows / longest)), max(1, round(edge * g.columns / longest))
-    pitch = rect.width // g.heads
-    pitch = min(pitch, edge + 3)
+    pitch = min(rect.width // g.heads, edge + 3)
     for head in range(g.heads):
         x, here = rect.x + head * pitch, head == state.head
         small = shrink(values.patches[state.layer, head], *size)
         scale = maps.scaled(state, values) if state.scale != "head" else span(small, log=state.log)
         heat(surface, x, rect.y + 1, small, scale, 1)
-        label = f"▔{head + 1}▔" if here else str(head + 1)
+        label = f"[{head + 1}]" if here else str(head + 1)
         surface.write(
             x,
             rect.y + 1 + (edge + 1) // 2,

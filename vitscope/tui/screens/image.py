@@ -11,17 +11,20 @@ from vitscope.tui.render.heat import bar, heat, mark
 from vitscope.tui.render.photo import overlay, paint, scaled
 from vitscope.tui.render.surface import Rect, Surface
 from vitscope.tui.screens import maps, numbers
-from vitscope.tui.screens.frame import notice
+from vitscope.tui.screens.frame import gone, notice
 from vitscope.tui.state import State
 
 GAP = 3
+LARGEST = 6  # pixels per patch
+FLOW = 2  # lines of numbers below both pictures
+NUMBERS = 8  # lines of numbers below the plain photograph
 
 
 def draw(surface: Surface, rect: Rect, state: State, book: Book) -> None:
     """The photograph with attention over it, the plain photograph beside it where there is room, and numbers."""
     run = book.run(state)
     if run is None:
-        notice(surface, rect, "this run is gone from the cache: esc leads back to the runs.")
+        gone(surface, rect)
         return
     crop = book.get(WantPicture(run.folder, state.image))
     values = book.maps(state, run, image=None if state.averaged else state.image)
@@ -30,28 +33,34 @@ def draw(surface: Surface, rect: Rect, state: State, book: Book) -> None:
             notice(surface, rect, value.sentence)
             return
     g = run.geometry
-    times, pictures = _layout(run, rect)
-    names = book.gallery(state)
-    name = names[state.image] if state.image < len(names) else ""
-    whose = "mean of all images" if state.averaged else "this image"
+    times, second = _layout(run, rect)
+    whose = "all images (mean)" if state.averaged else "this image"
     title = f"attention {maps.asked(state)}, {whose}"
     surface.write(rect.x, rect.y, title, bold=True, width=min(len(title), rect.width))
     first = Rect(rect.x, rect.y + 1, g.columns * times, -(-g.rows * times // 2))
     if not isinstance(crop, np.ndarray) or not isinstance(values, Maps):
         surface.fill(first, surface.theme.panel)
         return
-    photo = scaled(crop, g.rows * times, g.columns * times)
-    _attention(surface, first, state, values, photo, times)
-    label = f"of {state.scale}{', log' if state.log else ''}"
-    bar(surface, rect.x, first.bottom, max(first.width, min(rect.width, 34)), maps.scaled(state, values), label)
-    x = first.right + GAP
-    if pictures == 2:
-        count = f"{name}  {state.image + 1}/{len(names)}"
-        surface.write(x, rect.y, count, surface.theme.dim, width=min(len(count), first.width))
-        drawn = paint(surface, x, rect.y + 1, photo)
-        _token(surface, drawn, state, times)
-        x = drawn.right + GAP
-    _about(surface, Rect(x, rect.y, rect.right - x, rect.height), first, state, book, run)
+    _attention(surface, first, state, values, scaled(crop, g.rows * times, g.columns * times), times)
+    scale, wide = maps.scaled(state, values), max(first.width, min(rect.width, 34))
+    bar(surface, rect.x, first.bottom, wide, scale, maps.scale_label(state))
+    x = max(first.right, rect.x + (34 if rect.width > 60 else 0)) + (GAP if rect.width > 60 else 2)
+    side = Rect(x, rect.y + (0 if rect.width > 60 else 1), rect.right - x, rect.height)
+    if second:
+        side = _photograph(surface, side, state, book, scaled(crop, g.rows * second, g.columns * second), second)
+    _about(surface, side, first, state, book, run)
+
+
+def _photograph(surface: Surface, rect: Rect, state: State, book: Book, photo: np.ndarray, times: int) -> Rect:
+    """The image as it is, with its name; returns the part of `rect` below it."""
+    names = book.gallery(state)
+    count = f"{state.image + 1}/{len(names)}"
+    name = names[state.image] if state.image < len(names) else ""
+    end = surface.write(rect.x, rect.y, name, surface.theme.text, bold=True, width=min(len(name), rect.width - 8))
+    surface.write(end + 2, rect.y, count, surface.theme.dim)
+    drawn = paint(surface, rect.x, rect.y + 1, photo)
+    _token(surface, drawn, state, times)
+    return Rect(rect.x, drawn.bottom + 1, rect.width, max(0, rect.bottom - drawn.bottom - 1))
 
 
 def _attention(surface: Surface, place: Rect, state: State, values: Maps, photo: np.ndarray, times: int) -> None:
@@ -69,28 +78,28 @@ def _token(surface: Surface, place: Rect, state: State, times: int) -> None:
 
 
 def _layout(run: Run, rect: Rect) -> tuple[int, int]:
-    """Pixels per patch, and how many pictures stand side by side."""
+    """Pixels per patch of the picture with attention, and of the plain photograph beside it (0: no room)."""
     g = run.geometry
-    tallest = max(1, 2 * (rect.height - 2) // g.rows)
-    pair = (rect.width - GAP) // (2 * g.columns)
-    single = max(1, min(tallest, (rect.width - 24) // g.columns or 1))
-    if min(pair, tallest) >= max(2, single - 1):
-        return min(pair, tallest), 2
-    return single, 1
+    for numbers_below in (NUMBERS, 0):  # below the photograph, or below both pictures
+        room = rect.height - 2 - (0 if numbers_below else FLOW)
+        for times in range(max(1, min(LARGEST, 2 * room // g.rows)), 1, -1):
+            left = rect.width - max(g.columns * times, 34) - GAP
+            second = min(left // g.columns, 2 * (rect.height - 2 - max(numbers_below, FLOW)) // g.rows, times)
+            if second >= max(2, times // 2):
+                return times, second
+    times = max(1, min(LARGEST, 2 * (rect.height - 2) // g.rows, (rect.width - 18) // g.columns))
+    return times, 0
 
 
 def _about(surface: Surface, rect: Rect, first: Rect, state: State, book: Book, run: Run) -> None:
     """Numbers of the head: at the side if there is room, otherwise below."""
-    if rect.width >= 20:
-        surface.write(
-            rect.x, rect.y, f"layer {state.layer + 1} · head {state.head + 1}", surface.theme.accent, bold=True
-        )
-        numbers.draw(surface, Rect(rect.x, rect.y + 2, rect.width, rect.height - 2), state, book, run)
+    if rect.width >= 16 and rect.height > 3:
+        y = rect.y
+        if rect.width > 30:
+            place = f"layer {state.layer + 1} · head {state.head + 1}"
+            surface.write(rect.x, y, place, surface.theme.accent, bold=True)
+            y += 1
+        numbers.draw(surface, Rect(rect.x, y, rect.width, rect.bottom - y), state, book, run)
         return
-    y = first.bottom + 2
-    x = first.x
-    for label, value, _unit, _spread in numbers.lines(state, book, run):
-        if y >= rect.bottom:
-            return
-        end = surface.write(x, y, f"{label} ", surface.theme.dim)
-        x = surface.write(end, y, value, bold=True) + 3
+    y = first.bottom + (2 if rect.bottom - first.bottom > 4 else 1)
+    numbers.flow(surface, Rect(first.x, y, surface.width - 2 * first.x, rect.bottom - y), state, book, run)

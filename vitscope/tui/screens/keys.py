@@ -1,41 +1,71 @@
-"""The help: every key, from the table of bindings."""
+"""The help: what the page shows, and every key, from the table of bindings."""
 
 from __future__ import annotations
 
 from vitscope.tui.book import Book
 from vitscope.tui.keys import BINDINGS, Binding
 from vitscope.tui.render.surface import Rect, Surface
-from vitscope.tui.state import State
+from vitscope.tui.render.words import wrap
+from vitscope.tui.state import State, View
 
-WIDTH = 58  # of a column
+COLUMN = 48
+
+ABOUT: dict[View, str] = {
+    "runs": "Every run that the cache holds: one model measured over one set of images, newest first.",
+    "overview": "Every head of the model: layers down, heads across, coloured by one number that v changes. Below the "
+    "number is the head's first tag, a word for what it does: strict-local and soft-local look near, offset-local to "
+    "one side, axial along rows or columns, global everywhere alike, sparse at a few patches, sink at one token.",
+    "head": "One head, mean over all images. At the left, attention of the query token to every patch; hjkl move the "
+    "query. Beside it the AAAM: all queries laid over each other with the query in the middle. The offset is its "
+    "centre of mass, in patches to the right and down.",
+    "image": "One head over one image: the photograph is dark where the query token pays no attention, and takes the "
+    "colours of the scale where it does. hjkl move the query over the picture.",
+    "distance": "Every head as a dot, layer by layer: how far patches look on average, in image sides. The line is the "
+    "layer's mean; at the dotted line attention would be spread evenly. v shows other numbers in the same way.",
+}
 
 
 def draw(surface: Surface, rect: Rect, state: State, _book: Book) -> None:
-    """The keys of the page below, then everything else, in as many columns as fit."""
-    lines = _lines(state)
-    columns = max(1, rect.width // (WIDTH + 2)) if rect.height < len(lines) else 1
-    tall = -(-len(lines) // columns)
+    """What is on the page below the help, and its keys, in as many columns as fit; longer ones scroll."""
+    paragraph = wrap(ABOUT[state.view], min(rect.width, 2 * COLUMN))
+    across = max(1, min(2, rect.width // COLUMN))
+    columns = _columns(state, across)
+    tall = len(paragraph) + 1 + max(map(len, columns))
     scroll = min(state.scroll, max(0, tall - rect.height))
-    for column in range(columns):
-        part = lines[column * tall : (column + 1) * tall][scroll : scroll + rect.height]
-        x = rect.x + column * (WIDTH + 2)
-        for y, (keys, about) in enumerate(part, start=rect.y):
-            if not about:
-                surface.write(x, y, keys, bold=True)
-                continue
-            surface.write(x, y, keys, surface.theme.accent, width=9, align="right")
-            surface.write(x + 11, y, about, surface.theme.dim, width=min(WIDTH, rect.width) - 11)
+    for i, line in enumerate(paragraph[scroll:]):
+        if i < rect.height:
+            surface.write(rect.x, rect.y + i, line)
+    for i, column in enumerate(columns):
+        for y, (keys, about) in enumerate(column, start=rect.y + len(paragraph) + 1 - scroll):
+            if rect.y <= y < rect.bottom:
+                _line(surface, rect.x + i * COLUMN, y, keys, about, min(COLUMN, rect.width))
+    if scroll < tall - rect.height:
+        surface.write(rect.right - 1, rect.bottom - 1, "↓", surface.theme.accent, bold=True)
+    if scroll:
+        surface.write(rect.right - 1, rect.y, "↑", surface.theme.accent, bold=True)
 
 
-def _lines(state: State) -> list[tuple[str, str]]:
-    """(keys, what they do), or (heading, "")."""
+def _line(surface: Surface, x: int, y: int, keys: str, about: str, width: int) -> None:
+    if not about:
+        surface.write(x, y, keys, bold=True)
+        return
+    surface.write(x, y, keys, surface.theme.accent, width=7, align="right", bold=True)
+    surface.write(x + 9, y, about, surface.theme.dim, width=width - 10)
+
+
+def _columns(state: State, across: int) -> list[list[tuple[str, str]]]:
+    """(keys, what they do) or (heading, ""), whole groups kept together."""
     here = [binding for binding in BINDINGS if state.view in binding.views]
-    lines: list[tuple[str, str]] = []
-    for group in dict.fromkeys(binding.group for binding in here):
-        lines += [("", ""), (group, "")] if lines else [(group, "")]
-        lines += [_line(binding) for binding in here if binding.group == group]
-    return lines
+    groups = [[binding for binding in here if binding.group == title] for title in _titles(here)]
+    total = sum(len(group) + 2 for group in groups)
+    columns: list[list[tuple[str, str]]] = [[]]
+    for group in groups:
+        if len(columns) < across and len(columns[-1]) + len(group) / 2 > total / across:
+            columns.append([])
+        columns[-1] += [*([("", "")] if columns[-1] else []), (group[0].group, "")]
+        columns[-1] += [(binding.shown, binding.about) for binding in group]
+    return columns
 
 
-def _line(binding: Binding) -> tuple[str, str]:
-    return binding.shown, binding.about
+def _titles(bindings: list[Binding]) -> list[str]:
+    return list(dict.fromkeys(binding.group for binding in bindings))

@@ -18,10 +18,16 @@ LARGEST = 6  # pixels per patch: beyond that a map says no more and costs bytes
 
 def asked(state: State) -> str:
     """The query token in words."""
-    name = {"cls": "CLS", "spatial": "all patches, mean"}.get(state.kind)
+    name = {"cls": "CLS", "spatial": "all patches (mean)"}.get(state.kind)
     if name is None and state.patch is not None:
         name = f"patch {state.patch[0] + 1},{state.patch[1] + 1}"
     return f"{'to' if state.received else 'from'} {name}"
+
+
+def scale_label(state: State) -> str:
+    """What the colour scale of a map is taken from."""
+    whose = {"head": "this head", "layer": "this layer", "model": "all layers"}[state.scale]
+    return f"{whose}, log" if state.log else whose
 
 
 def scaled(state: State, maps: Maps) -> Span:
@@ -53,8 +59,7 @@ def query(
     drawn = heat(surface, rect.x, rect.y + 1, values, scale, max(1, times))
     if state.kind == "patch" and state.patch is not None and times:
         mark(surface, drawn.x, drawn.y, times, *state.patch)
-    label = f"of {state.scale}{', log' if state.log else ''}"
-    bar(surface, rect.x, drawn.bottom, max(drawn.width, min(rect.width, 34)), scale, label)
+    bar(surface, rect.x, drawn.bottom, max(drawn.width, min(rect.width, 34)), scale, scale_label(state))
     return drawn.bottom + 1
 
 
@@ -78,16 +83,18 @@ def aligned(surface: Surface, rect: Rect, state: State, book: Book, run: Run, *,
         values = _pooled(values, rect.width, rect.height - 2)
         scale = span(values, log=state.log)
     drawn = heat(surface, rect.x, rect.y + 1, values, scale, max(1, times))
-    if times:
+    if times > 1:
         mark(surface, drawn.x, drawn.y, times, g.rows - 1, g.columns - 1)
     offsets = book.get(WantOffsets(run.folder))
-    label = ""
+    bar(surface, rect.x, drawn.bottom, max(drawn.width, min(rect.width, 34)), scale, "log" if state.log else "")
     if isinstance(offsets, np.ndarray):
         vector = offsets[state.layer, state.head]
         if times:
             _arrow(surface, drawn, times, vector / g.step, (g.rows - 1, g.columns - 1))
-        label = f"offset {direction(vector)} {vector[0] / g.step:+.2f}, {vector[1] / g.step:+.2f} patches"
-    bar(surface, rect.x, drawn.bottom, max(drawn.width, min(rect.width, 48)), scale, label)
+        label = f"offset {vector[0] / g.step:+.2f}, {vector[1] / g.step:+.2f} patches"
+        if drawn.bottom + 1 < rect.bottom:
+            surface.write(rect.x, drawn.bottom + 1, label, theme.dim, width=min(len(label), rect.width))
+            return drawn.bottom + 2
     return drawn.bottom + 1
 
 

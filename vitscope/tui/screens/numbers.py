@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from rich.cells import cell_len
 
 from vitscope.store.reader import Run
 from vitscope.tui.book import OPT_IN, QUANTITIES, Book
 from vitscope.tui.library import Column, Failure, Numbers, WantNumbers, WantOffsets, WantTags
 from vitscope.tui.palettes import rgb_of
 from vitscope.tui.render.surface import Rect, Surface
-from vitscope.tui.render.words import TAGS, glyph, number, sentence
+from vitscope.tui.render.words import SCORES, TAGS, glyph, number, sentence
 from vitscope.tui.screens.frame import notice
 from vitscope.tui.state import State
 
@@ -25,8 +26,8 @@ def draw(surface: Surface, rect: Rect, state: State, book: Book, run: Run) -> in
         if y >= rect.bottom:
             return y
         surface.write(rect.x, y, label, surface.theme.dim, width=min(10, rect.width))
-        x = surface.write(rect.x + 11, y, value, bold=True)
-        for part in (spread, unit):
+        x = surface.write(rect.x + 10, y, value, bold=True)
+        for part in (unit, spread):
             if part and x + len(part) + 1 <= rect.right:
                 x = surface.write(x + 1, y, part, surface.theme.dim)
         y += 1
@@ -59,11 +60,30 @@ def lines(state: State, book: Book, run: Run) -> list[tuple[str, str, str, str]]
             )
             continue
         spread = "" if column.spread is None else f"± {number(float(column.spread[place]), 2)}"
-        rows.append((label, number(float(column.values[place])), _unit(column.unit), spread))
+        rows.append((label, number(float(column.values[place])), unit(column.unit), spread))
         vector = book.get(WantOffsets(run.folder)) if name == "offset" else None
         if isinstance(vector, np.ndarray):
             rows[-1] = (label, f"{rows[-1][1]} {direction(vector[place])}", rows[-1][2], "")
     return rows
+
+
+def flow(surface: Surface, rect: Rect, state: State, book: Book, run: Run) -> int:
+    """Numbers with units, then tags, one after the other as in a text; returns the row below."""
+    found = book.get(WantTags(run.folder))
+    mine = found[state.layer][state.head] if isinstance(found, list) else []
+    entries = [(label, value, stored) for label, value, stored, _ in lines(state, book, run)]
+    entries += [(sentence(tag.name, tag.detail), number(tag.score, 2), SCORES.get(tag.name, "")) for tag in mine]
+    x, y = rect.x, rect.y
+    for label, value, what in entries:
+        wide = cell_len(f"{label} {value} {what}")
+        if x > rect.x and x + wide > rect.right:
+            x, y = rect.x, y + 1
+        if y >= rect.bottom:
+            return rect.bottom
+        x = surface.write(x, y, f"{label} ", surface.theme.dim)
+        x = surface.write(x, y, value, bold=True)
+        x = surface.write(x, y, f" {what}".rstrip(), surface.theme.dim) + 3
+    return y + 1
 
 
 def tags(surface: Surface, rect: Rect, state: State, book: Book, run: Run) -> int:
@@ -84,15 +104,19 @@ def tags(surface: Surface, rect: Rect, state: State, book: Book, run: Run) -> in
         if y >= rect.bottom:
             break
         chip(surface, rect.x, y, tag.name, tag.detail)
-        x = surface.write(rect.x + 4, y, sentence(tag.name, tag.detail))
-        surface.write(max(x + 1, rect.x + 23), y, number(tag.score, 2), surface.theme.dim)
+        text = sentence(tag.name, tag.detail)
+        x = surface.write(rect.x + 4, y, text, width=min(cell_len(text), rect.width - 4))
+        score = f"{number(tag.score, 2)} {SCORES.get(tag.name, '')}"
+        x = max(x + 1, rect.x + 20)
+        if x + len(score) <= rect.right:
+            surface.write(x, y, score, surface.theme.dim)
         y += 1
     return y
 
 
 def chip(surface: Surface, x: int, y: int, name: str, detail: str) -> None:
     """A tag's character on its colour."""
-    surface.write(x, y, f" {glyph(name, detail)} ", 0x000000, back=rgb_of(TAGS.get(name, ("", "", 246))[2]), bold=True)
+    surface.write(x, y, f" {glyph(name, detail)} ", 0x000000, back=colour(name), bold=True)
 
 
 def direction(vector: np.ndarray) -> str:
@@ -109,5 +133,11 @@ def _label(name: str, run: Run) -> str:
     return QUANTITIES[name].short if name in QUANTITIES else name
 
 
-def _unit(unit: str) -> str:
-    return {"1": "", "image side": "image sides"}.get(unit, unit)
+def unit(stored: str) -> str:
+    """A unit as the cache names it, for people: "" for a plain number."""
+    return {"1": "", "image side": "image sides"}.get(stored, stored)
+
+
+def colour(tag: str) -> int:
+    """The colour of a tag."""
+    return rgb_of(TAGS.get(tag, ("", "", 246))[2])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from rich.cells import cell_len
+
 from vitscope.store.reader import Run
 from vitscope.store.text import shown
 from vitscope.tui.book import Book
@@ -28,7 +30,7 @@ def draw(surface: Surface, rect: Rect, state: State, book: Book) -> None:
 def _table(surface: Surface, rect: Rect, state: State, listing: Listing) -> None:
     theme = surface.theme
     y = rect.y
-    where = f"{len(listing.runs)} in {shown(listing.folder)}"
+    where = f"{len(listing.runs)}   {shown(listing.folder)}"
     x = surface.write(rect.x, y, "Runs", bold=True)
     surface.write(x + 2, y, where, theme.dim, width=min(len(where), rect.width - 6))
     columns = _columns(listing, rect.width)
@@ -54,17 +56,19 @@ def _table(surface: Surface, rect: Rect, state: State, listing: Listing) -> None
 def _columns(listing: Listing, width: int) -> list[tuple[str, int, bool, int]]:
     """Title, width, whether it stands at the right, and which field; as many as fit."""
     rows = [_fields(run) for run in listing.runs] or [("",) * 6]
-    titles = ("model", "dataset", "images", "layers × heads", "grid", "when")
-    sizes = [max(len(title), *(len(row[i]) for row in rows)) for i, title in enumerate(titles)]
+    titles = ("model", "dataset", "images", "layers × heads", "grid", "measured")
+    sizes = [max(len(title), *(cell_len(row[i]) for row in rows)) for i, title in enumerate(titles)]
     chosen = (
         [0, 3] if width < 60 else [0, 1, 2, 3] if width < 76 else [0, 1, 2, 3, 5] if width < 100 else list(range(6))
     )
+    if width < 100:
+        titles, sizes[3] = (*titles[:3], "heads", *titles[4:]), max(cell_len(row[3]) for row in rows)
+        sizes[5] = min(sizes[5], 12)
     space = width - 2 - 2 * (len(chosen) - 1) - sum(sizes[i] for i in chosen)
-    if space < 0:  # names give way, numbers do not
-        flexible = [i for i in chosen if i in {0, 1}]
-        total = sum(sizes[i] for i in flexible)
-        for i in flexible:
-            sizes[i] = max(8, sizes[i] + space * sizes[i] // total)
+    if space < 0 and 1 in chosen:  # names give way, numbers do not
+        given = min(-space, max(0, sizes[1] - 12))
+        sizes[1], space = sizes[1] - given, space + given
+    sizes[0] = max(6, sizes[0] + min(0, space))
     return [(titles[i], sizes[i], i in {2, 3, 4}, i) for i in chosen]
 
 
@@ -82,7 +86,8 @@ def _line(surface: Surface, rect: Rect, run: Run, columns: list[tuple[str, int, 
     x = rect.x + 2
     for i, (_, width, right, field) in enumerate(columns):
         ink = theme.text if chosen or i == 0 else theme.dim
-        text = fit(fields[field], width, "right" if right else "left")
+        text = fields[field] if field != 5 or cell_len(fields[field]) <= width else fields[field].split(" ")[0]
+        text = fit(text, width, "right" if right else "left")
         surface.write(x, rect.y, text, ink, bold=chosen and i == 0)
         x += width + 2
 
