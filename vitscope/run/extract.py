@@ -98,10 +98,12 @@ def extract(request: Request, resources: Resources, cache: Path, watcher: Watche
     spec = _spec(request, model, images)
     metrics = _applicable(request.metrics, setting, watcher)
     with lock(cache / spec.folder):
-        writer = RunWriter(cache, spec, _facts(request, model, images, geometry.to_json(), target))
+        facts = _facts(request, model, images, geometry.to_json(), target)
+        writer = RunWriter(cache, spec, facts)
         watcher.tell(f"run: {writer.folder}")
         if request.restart:
             writer.restart()
+            writer.update(**facts)
         owed = {name: metric for name, metric in metrics.items() if not _finished(writer, name, metric, setting)}
         if owed:
             planned = plan(owed.values(), setting, _as_before(resources, writer))
@@ -112,7 +114,7 @@ def extract(request: Request, resources: Resources, cache: Path, watcher: Watche
             work.measure(resources, watcher)
             work.fold(time.monotonic() - began)
         else:
-            writer.drop_shards()
+            _settle(writer)
         return Report(
             folder=writer.folder,
             images=len(images.records),
@@ -177,17 +179,17 @@ class _Work:
         skipped = [file for record in records for file in record["skipped"]]
         used = sum(record["images"] for record in records) - len(skipped)
         if used == 0:
+            self.writer.drop_shards()  # what could not be read may be readable next time
             raise DataError(
                 f"none of the {len(self.images.records)} images in {self.images.root} could be read; "
                 f"the first: {skipped[0]['file']}: {skipped[0]['reason']}."
             )
+        self.writer.update(used=used, skipped=skipped)  # before the results, which are then owed no more
         for name, metric in self.metrics.items():
             fold(self.writer, name, metric, len(self.shards), self.images, self.setting.geometry)
         done = {"metrics": list(self.metrics), "seconds": round(seconds, 3), "finished": _now(), "images": used}
         before = self.writer.facts
         self.writer.update(
-            used=used,
-            skipped=skipped,
             finished=done["finished"],
             seconds=round(before["seconds"] + seconds, 3),
             gallery=self.setting.gallery if GALLERY in self.metrics else before["gallery"],
@@ -244,6 +246,13 @@ def _applicable(names: Sequence[str], setting: Setting, watcher: Watcher) -> dic
 def _finished(writer: RunWriter, name: str, metric: type[Metric], setting: Setting) -> bool:
     """Whether a result is there; a gallery that is smaller than the one asked for is not."""
     return writer.finished(name, metric.version) and (name != GALLERY or writer.facts["gallery"] >= setting.gallery)
+
+
+def _settle(writer: RunWriter) -> None:
+    """Tidy up after a start that was killed when its last result was written."""
+    if writer.facts["finished"] is None:
+        writer.update(finished=_now())
+    writer.drop_shards()
 
 
 def _as_before(resources: Resources, writer: RunWriter) -> Resources:

@@ -1,0 +1,182 @@
+"""Extractions for tests: a tiny untrained ViT over tiny pictures, here or in processes that a test can kill.
+
+Processes are forked from a server that has imported torch once, so that a start takes milliseconds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Callable
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from vitscope import catalog
+from vitscope.run import extract, measure
+from vitscope.spec import Resources
+from vitscope.store.reader import Cache, Run
+from vitscope.store.verify import verify
+
+MODEL = "random/test_vit"  # timm's own test model: 6 layers, 2 heads, CLS; 17 tokens at 64 px
+EDGE = 64
+EVERYTHING = tuple(catalog.METRICS)
+BY_DEFAULT = tuple(name for name, entry in catalog.METRICS.items() if entry.default)
+OF_TIME = {"started", "finished", "seconds", "passes"}  # facts of a run that differ from one day to the next
+
+SERVER = multiprocessing.get_context("forkserver")
+SERVER.set_forkserver_preload(["pytest", "tests.run.jobs", "vitscope.cli.app"])
+
+
+class Listener:
+    """Keeps what an extraction tells."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+        self.warned: list[str] = []
+        self.done: list[tuple[int, int]] = []
+
+    def tell(self, sentence: str) -> None:
+        self.told.append(sentence)
+
+    def warn(self, sentence: str) -> None:
+        self.warned.append(sentence)
+
+    def progress(self, done: int, total: int) -> None:
+        self.done.append((done, total))
+
+
+def pictures(folder: Path, count: int) -> Path:
+    """Fill `folder` with PNGs of 80 × 64 pixels, every one different; names sort in order."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for index in range(count):
+        coarse = np.random.default_rng(index).integers(0, 256, (6, 8, 3), dtype=np.uint8)
+        Image.fromarray(coarse).resize((80, 64), Image.Resampling.BICUBIC).save(folder / f"{index:03d}.png")
+    return folder
+
+
+def request(data: Path, **changes: Any) -> extract.Request:
+    """Everything that can be measured of MODEL over `data`, but for `changes`."""
+    fields = {"model": MODEL, "image_size": (EDGE, EDGE), "metrics": EVERYTHING}
+    return extract.Request(data=data, **{**fields, **changes})
+
+
+def measured(
+    asked: extract.Request, cache: Path, listener: Listener | None = None, **resources: Any
+) -> tuple[extract.Report, Run]:
+    """Extract in this process, on the CPU; the report and the run."""
+    options = Resources(device="cpu", **resources)
+    report = extract.extract(asked, options, cache, listener or Listener())
+    return report, next(run for run in Cache(cache).runs() if run.folder == report.folder)
+
+
+def contents(run: Run) -> dict[str, Any]:
+    """Everything in a finished run that must not depend on how it came about: facts, records and bytes of results."""
+    facts = {name: fact for name, fact in run.facts.items() if name not in OF_TIME}
+    files = sorted(run.folder.glob("*@*/*"))
+    return {"facts": facts} | {
+        str(f.relative_to(run.folder)): hashlib.sha256(f.read_bytes()).hexdigest() for f in files
+    }
+
+
+def check_tidy(run: Run) -> None:
+    """Assert that a run is finished, as its checksums say, and that nothing else is left in its folder."""
+    assert run.complete
+    assert verify(run) == []
+    names = {path.name for path in run.folder.iterdir()}
+    assert names == {"run.json"} | {f"{name}@{result.version}" for name, result in run.results().items()}
+    assert not list(run.folder.rglob(".*"))
+
+
+def committed(cache: Path) -> dict[int, tuple[int, int]]:
+    """The shards that have a record, with what changes when a record is written again."""
+    records = cache.glob("*/shards/*.json")
+    return {int(path.stem): (path.stat().st_ino, path.stat().st_mtime_ns) for path in records}
+
+
+def warm_up() -> None:
+    """Let the server import everything, so that the next start takes only as long as its work."""
+    start(_nothing).join()
+
+
+def _nothing() -> None:
+    pass
+
+
+def start(work: Callable[..., None], *arguments: Any) -> BaseProcess:
+    """Run `work(*arguments)` in a new process."""
+    process = SERVER.Process(target=work, args=arguments)
+    process.start()
+    return process
+
+
+def extraction(asked: extract.Request, cache: Path, log: Path, die_at: int, durable: bool) -> None:
+    """For `start`: extract, and note the shard of every forward pass in `log`, the number of changes on disk last.
+
+    `die_at`: kill -9 just before that change, counted from 1. Without `durable` nothing waits for the disk, which
+    makes a difference to a power cut but none to a kill.
+    """
+    import torch
+
+    torch.set_num_threads(1)
+    changes = _Changes(cache, die_at)
+    sys.addaudithook(changes)
+    if not durable:
+        os.fsync = lambda handle: None
+    note = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    run = measure.Pass.run
+
+    def noted(self: measure.Pass, loaded: Any) -> None:
+        os.write(note, f"{loaded.shard}\n".encode())
+        run(self, loaded)
+
+    measure.Pass.run = noted
+    extract.extract(asked, Resources(device="cpu"), cache, Listener())
+    os.write(note, f"changes {changes.count}\n".encode())
+
+
+def forwarded(log: Path) -> set[int]:
+    """The shards that an extraction with this log ran through the model."""
+    lines = log.read_text().splitlines() if log.exists() else []
+    return {int(line) for line in lines if line.isdigit()}
+
+
+def changes_of(log: Path) -> int:
+    """How often an extraction that came to its end changed something on disk."""
+    return int(log.read_text().splitlines()[-1].removeprefix("changes "))
+
+
+class _Changes:
+    """An audit hook: counts what changes a folder, and ends the process before one of these changes."""
+
+    def __init__(self, folder: Path, die_at: int) -> None:
+        self.folder, self.die_at, self.count = str(folder), die_at, 0
+
+    def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if not self._is_change(event, arguments):
+            return
+        self.count += 1
+        if self.count == self.die_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def _is_change(self, event: str, arguments: tuple[Any, ...]) -> bool:
+        if event == "open":
+            path, _, flags = arguments
+            return bool(flags & (os.O_WRONLY | os.O_RDWR)) and str(path).startswith(self.folder)
+        if event in {"os.remove", "os.rmdir"} and arguments[-1] != -1:  # inside of shutil.rmtree
+            return True
+        changing = {"os.rename", "os.link", "os.remove", "os.mkdir", "os.rmdir", "shutil.rmtree"}
+        return event in changing and str(arguments[0]).startswith(self.folder)
+
+
+def spec_of(cache: Path) -> dict[str, Any]:
+    """The one run.json of a cache, as it is on disk."""
+    (path,) = cache.glob("*/run.json")
+    return json.loads(path.read_text())
