@@ -6,7 +6,7 @@
     process   which process wrote something, and whether it still runs
     lock      one writer per run
     parts     JSON turned into typed values at the door
-    states    the file that holds one metric's state of one shard
+    arrays    .npy of results and .safetensors of shards, hashed while they are written
     writer    RunWriter: what an extraction calls
     reader    Cache, Run, Result: what everything else calls
     verify    checksums, sizes, removal

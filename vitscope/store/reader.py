@@ -14,7 +14,7 @@ from vitscope.errors import FormatError, NotMeasured, StoreError
 from vitscope.geometry import Geometry
 from vitscope.spec import Spec, slug
 from vitscope.store.arrays import check_size, open_array
-from vitscope.store.files import damaged, present, read_json, unreadable
+from vitscope.store.files import damaged, read_json, unreadable
 from vitscope.store.layout import RESULT, RUN, SHARDS, split_key
 from vitscope.store.parts import ArrayInfo, geometry_of, parse, result_of, spec_of
 from vitscope.store.text import cleaned, printable, shown
@@ -211,13 +211,25 @@ def looks_like_run(folder: Path) -> bool:
         return _RUN_NAME.fullmatch(folder.name) is not None
 
 
-def result_folders(run: Path) -> list[Path]:
-    """The folders of a run that have a result.json, readable or not, sorted by name; StoreError."""
+def metric_folders(run: Path) -> list[Path]:
+    """The folders of a run that are named after a metric, finished or not, sorted by name; StoreError."""
     try:
         entries = listed(run)
     except OSError as error:
         raise unreadable(run, error) from error
-    return [entry for entry in entries if split_key(entry.name) and present(entry / RESULT)]
+    return [entry for entry in entries if split_key(entry.name)]
+
+
+def result_folders(run: Path) -> list[Path]:
+    """Those of them that have a result.json, readable or not; StoreError."""
+    return [folder for folder in metric_folders(run) if _has_result(folder)]
+
+
+def _has_result(folder: Path) -> bool:
+    try:
+        return (folder / RESULT).exists()
+    except OSError:  # a result that we may not look at is worth a sentence
+        return True
 
 
 def listed(folder: Path) -> list[Path]:

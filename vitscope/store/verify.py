@@ -26,6 +26,8 @@ def verify(run: Run | Path) -> list[str]:
         load_run(folder)
     except StoreError as error:
         problems.append(str(error))
+    if not folder.is_dir():
+        return problems
     for place in result_folders(folder):
         try:
             result = load_result(place)

@@ -15,7 +15,7 @@ from vitscope.store.arrays import check_size, read_state, storable, write_array,
 from vitscope.store.files import damaged, discard, make_folder, present, read_json, write_json
 from vitscope.store.layout import RESULT, RUN, SHARDS, is_name, metric_key, record_file, split_key, state_file
 from vitscope.store.parts import ResultParts, ShardState, parse, result_of, spec_of, states_of
-from vitscope.store.reader import load_result
+from vitscope.store.reader import load_result, metric_folders
 from vitscope.store.text import shown
 
 _OWN_FACTS = frozenset({"format", "spec", "key", "sha256"})
@@ -41,6 +41,7 @@ class RunWriter:
         self.folder = cache / spec.folder
         self.facts: dict[str, Any] = {}
         self._spec = spec
+        self._first = dict(facts)
         self._shards = self.folder / SHARDS
         make_folder(self.folder)
         path = self.folder / RUN
@@ -59,7 +60,7 @@ class RunWriter:
         """Change facts and rewrite run.json; StoreError, and ValueError for the names that the cache itself uses."""
         if taken := sorted(_OWN_FACTS & set(facts)):
             raise ValueError(f"{taken[0]!r} is a field of the cache itself")
-        self.facts = {**self.facts, **facts}
+        self.facts = {**self.facts, **_as_json(facts)}
         own = {"key": self._spec.key, "spec": self._spec.to_json()}
         write_json(self.folder / RUN, {**own, **self.facts})
 
@@ -148,11 +149,12 @@ class RunWriter:
         discard(self.folder / metric_key(metric, version))
 
     def restart(self) -> None:
-        """Remove every shard and result of the run, of all metrics and versions; its facts stay."""
+        """Begin anew: facts as given to the constructor, no shard and no result, of all metrics and versions."""
+        self.facts = {}
+        self.update(**self._first)
         self.drop_shards()
-        for entry in sorted(self.folder.iterdir()):
-            if split_key(entry.name):
-                discard(entry)
+        for folder in metric_folders(self.folder):
+            discard(folder)
 
     def _commit(self, shard: int, states: Mapping[str, ShardState], record: Mapping[str, Any]) -> None:
         fields = {
