@@ -3,7 +3,9 @@
 All rules and their thresholds are here. Lengths are in tokens and shares are relative to what the same head would do if
 its queries were shuffled, so that grids of 7×7 and 28×28 patches are judged alike. What moves with the content of each
 image is blurred in a mean: a pattern of few patches that differs from image to image shows as sparse over a handful of
-images and as global over thousands.
+images and as global over thousands. On the trained DINOv2 ViT-S/14 the scores leave wide gaps around most thresholds:
+offset heads lean by 0.82 or more and other local heads by 0.62 or less, few patches get 0.83 in one head and 0.18 or
+less in all others.
 """
 
 from __future__ import annotations
@@ -22,17 +24,13 @@ from vitscope.geometry import Geometry
 class Thresholds:
     """The numbers in the rules of `tags`."""
 
-    bright: float = (
-        0.1  # the core of an AAAM is what reaches a tenth of its peak: what is darker cannot be seen in a map
-    )
+    bright: float = 0.1  # the core of an AAAM is what reaches a tenth of its peak: less is lost in a drawn map
     local: float = 0.75  # local: looks at most three quarters as far as with its queries shuffled
     wide: float = 0.85  # global: the query's place shortens its looks by 15 % or less
     strict: float = 0.25  # strict: the own token gets a quarter of the attention among patches (uniform: 1/P) …
     strict_core: float = 0.5  # … and half of what stands out in the AAAM
-    offset: float = 0.5  # offset: the core's centre is half a token away, so that another token is nearer or as near …
-    lean: float = (
-        0.7  # … and it is one-sided: 0.7 is a Gaussian blob moved by 0.7 of its deviation, 1 has nothing behind
-    )
+    offset: float = 0.5  # offset: the core's centre is half a token away or more …
+    lean: float = 0.7  # … and it is one-sided: 0.7 is a Gaussian blob moved by 0.7 deviations, 1 has nothing behind it
     axial: float = 0.7  # axial: across its axis it looks at most 0.7 times as far as with its queries shuffled …
     elongation: float = 2.0  # … its core is twice as long as wide …
     length: float = 1.25  # … with a standard deviation of 1.25 tokens along it, more than four tokens end to end
