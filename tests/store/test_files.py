@@ -104,6 +104,17 @@ def test_a_name_too_long_and_a_file_for_a_folder(tmp_path):
         files.make_folder(tmp_path / "a")
 
 
+def test_a_device_or_pipe_is_not_replaced_by_a_file(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to(tmp_path / "pipe")
+    for name in ("pipe", "link"):
+        with pytest.raises(StoreError, match="device or a pipe"), files.atomic(tmp_path / name):
+            pass
+    assert names(tmp_path) == ["link", "pipe"]
+    with pytest.raises(StoreError, match="a folder has that name"), files.atomic(tmp_path):
+        pass
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A disk of 256 KiB; where it cannot be mounted, one whose fsync refuses large files as a full disk does."""

@@ -36,9 +36,9 @@ _REASONS = {
     errno.ENOSPC: "no space is left on the disk",
     errno.EDQUOT: "your disk quota is used up",
     errno.EFBIG: "the file is too large for this file system",
-    errno.EROFS: "the file system is read-only; another folder can be chosen with --cache",
-    errno.EACCES: "you have no permission for it; another folder can be chosen with --cache",
-    errno.EPERM: "the system does not permit it; another folder can be chosen with --cache",
+    errno.EROFS: "the file system is read-only; choose another place, for the cache with --cache",
+    errno.EACCES: "you have no permission for it; choose another place, for the cache with --cache",
+    errno.EPERM: "the system does not permit it; choose another place, for the cache with --cache",
     errno.EIO: "the disk reports an input/output error",
     errno.ENAMETOOLONG: "the name is too long for this file system",
     errno.ENOENT: "the folder is not there",
@@ -85,10 +85,13 @@ def is_temporary(name: str) -> bool:
 def atomic(path: Path) -> Iterator[BinaryIO]:
     """A file to write that appears as `path`, on disk for good, when the block ends well, and never half.
 
-    Raises StoreError when the system refuses; the file that was there before, if any, is then unchanged.
+    Raises StoreError when the system refuses, and for a device or pipe, which a file must not replace. A file that was
+    there before is then unchanged.
     """
     temp = temporary(path.parent)
     try:
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise StoreError(f"cannot write {shown(path)}: it is a device or a pipe, not a file.")
         with os.fdopen(os.open(temp, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666), "wb") as file:
             yield cast(BinaryIO, file)
             file.flush()

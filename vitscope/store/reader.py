@@ -130,15 +130,13 @@ class Run:
 class Cache:
     """The runs in a folder, looked up afresh at every call; a folder that is missing or empty is an empty cache.
 
-    Raises StoreError for a folder that cannot be read or is a file, FormatError if another version wrote all of it.
+    Raises StoreError for a folder that cannot be read or is a file. Runs of another version are broken runs: they can
+    still be listed and removed.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        folders = run_folders(folder)
-        errors = [error for _, error in map(_try_run, folders) if error]
-        if folders and len(errors) == len(folders) and all(isinstance(error, FormatError) for error in errors):
-            raise errors[0]
+        run_folders(folder)
 
     def runs(self) -> list[Run]:
         """The runs that can be read, newest first."""
@@ -158,7 +156,8 @@ class Cache:
     def find(self, model: str) -> Run:
         """The newest run of a model, by the model's name, the last part of it, or the (beginning of the) run's folder.
 
-        Raises StoreError naming what there is, and the error of a run that has that name but cannot be read.
+        Raises StoreError naming what there is; the error of a run that has that name but cannot be read; FormatError
+        if nothing here can be read since another version wrote it.
         """
         asked = printable(model)
         runs = self.runs()
@@ -175,7 +174,8 @@ class Cache:
                 return same[0]
         for folder in run_folders(self.folder):
             error = _try_run(folder)[1]
-            if error and (folder.name == model or folder.name.startswith(f"{slug(model)}-")):
+            named = folder.name == model or folder.name.startswith(f"{slug(model)}-")
+            if error and (named or (not runs and isinstance(error, FormatError))):
                 raise error
         known = ", ".join(dict.fromkeys(run.model for run in runs)) or "no run yet"
         raise StoreError(
