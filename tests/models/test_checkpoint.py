@@ -81,7 +81,7 @@ class Trap:
 def test_a_pickle_that_would_run_code_does_not(tmp_path, weights, save):
     mark, path = tmp_path / "ran", tmp_path / "hostile.pth"
     save({"model": weights, "trap": Trap(mark)}, path)
-    with pytest.raises(WeightsError, match="hostile.pth"):
+    with pytest.raises(WeightsError, match="hostile"):
         read(path)
     assert not mark.exists()
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 import torch
 
@@ -24,59 +24,13 @@ from vitscope.run import loader
 from vitscope.run.fold import fold
 from vitscope.run.measure import DTYPES, Pass
 from vitscope.run.plan import Plan, plan
+from vitscope.run.request import Report, Request, Watcher
 from vitscope.spec import SHARD_IMAGES, Precision, Resources, Spec
 from vitscope.spec import Protocol as ProtocolName
 from vitscope.store.lock import lock
 from vitscope.store.writer import RunWriter
 
 GALLERY = "gallery"  # the one metric whose size is asked for
-
-
-@dataclass(frozen=True, kw_only=True)
-class Request:
-    """What is to be measured, as the user asked for it."""
-
-    model: str
-    data: Path
-    checkpoint: Path | None = None
-    dataset: str | None = None
-    limit: int | None = None
-    per_class: int | None = None
-    image_size: tuple[int, int] | None = None
-    gallery: int = 8
-    precision: str = "fp32"
-    protocol: str = "corrected"
-    metrics: tuple[str, ...]
-    restart: bool = False
-
-
-class Watcher(Protocol):
-    """Who is told what happens."""
-
-    def tell(self, sentence: str) -> None:
-        """A fact: where the run is, the memory it takes, where it was resumed."""
-        ...
-
-    def warn(self, sentence: str) -> None:
-        """Something that went less well than hoped."""
-        ...
-
-    def progress(self, done: int, total: int) -> None:
-        """So many images of so many are done."""
-        ...
-
-
-@dataclass(frozen=True)
-class Report:
-    """What an extraction did."""
-
-    folder: Path
-    images: int  # in the data set
-    used: int  # measured, those of earlier starts included
-    skipped: list[dict[str, str]]  # file and reason
-    seconds: float
-    measured: list[str]
-    reused: list[str]
 
 
 def extract(request: Request, resources: Resources, cache: Path, watcher: Watcher) -> Report:
@@ -98,12 +52,10 @@ def extract(request: Request, resources: Resources, cache: Path, watcher: Watche
     spec = _spec(request, model, images)
     metrics = _applicable(request.metrics, setting, watcher)
     with lock(cache / spec.folder):
-        facts = _facts(request, model, images, geometry.to_json(), target)
-        writer = RunWriter(cache, spec, facts)
+        writer = RunWriter(cache, spec, _facts(request, model, images, geometry.to_json(), target))
         watcher.tell(f"run: {writer.folder}")
         if request.restart:
             writer.restart()
-            writer.update(**facts)
         owed = {name: metric for name, metric in metrics.items() if not _finished(writer, name, metric, setting)}
         if owed:
             planned = plan(owed.values(), setting, _as_before(resources, writer))
