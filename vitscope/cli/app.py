@@ -94,7 +94,7 @@ def main() -> None:
             stream.reconfigure(errors="replace")
     try:
         try:
-            app()
+            app(prog_name="vitscope")
         finally:
             sys.stdout.flush()
     except BrokenPipeError:

@@ -1,10 +1,14 @@
-"""A drawing: how large it is and how it gets onto a figure; boxes and colour bars for those who draw."""
+"""A drawing: how large it is and how it gets onto a figure; what several drawings have in common."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
+
+from vitscope.export.style import SERIES, plain
 
 Box = tuple[float, float, float, float]  # left, bottom, width, height as shares of the figure
 
@@ -35,3 +39,22 @@ def colour_bar(part: Any, axes: Any, drawn: Any, label: str, ticks: Sequence[flo
     bar = part.colorbar(drawn, cax=beside, label=label, ticks=ticks)
     bar.outline.set_linewidth(0.4)
     beside.tick_params(width=0.4, length=2)
+
+
+def bar_axes(axes: Any, heights: np.ndarray, names: Sequence[Any], dim: str) -> None:
+    """A bar for each of `names`, which stand along the axis called `dim`."""
+    axes.grid(axis="y")
+    axes.bar(np.arange(len(heights)), heights, width=0.8, color=SERIES[0], linewidth=0)
+    shown = some(list(range(len(names))), 16)
+    axes.set_xticks(shown, [plain(str(names[index])) for index in shown])
+    axes.set_xlabel(dim, labelpad=1)
+    axes.set_xlim(-0.7, len(heights) - 0.3)
+
+
+def some(places: Sequence[Any], most: int) -> list[Any]:
+    """The first place and every n-th after it, `most` at most.
+
+    >>> some([1, 2, 3, 4, 5], 3)
+    [1, 3, 5]
+    """
+    return list(places[:: max(1, -(-len(places) // most))])

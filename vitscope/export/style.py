@@ -9,6 +9,9 @@ from vitscope.store.text import printable
 SEQUENTIAL = "viridis"  # perceptually uniform, also in grey
 DIVERGING = "PuOr_r"  # around zero; purple and orange differ for every kind of colour vision
 
+SERIES = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c6bb1", "#666666"]
+# after Okabe and Ito: told apart with every kind of colour vision
+
 STYLE: dict[Any, Any] = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],  # ships with Matplotlib: the same metrics everywhere
