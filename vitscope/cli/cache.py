@@ -191,7 +191,8 @@ def _table(*names: str, right: tuple[str, ...] = ()) -> Table:
 
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
     for name in names:
-        table.add_column(name, justify="right" if name in right else "left", overflow="fold")
+        justify = "right" if name in right else "left"
+        table.add_column(name, justify=justify, no_wrap=name == "run", overflow="fold")
     return table
 
 

@@ -65,7 +65,7 @@ def _all(talk: Talk) -> None:
 
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
     for name in ("setting", "value", "what it is"):
-        table.add_column(name)
+        table.add_column(name, no_wrap=name != "what it is")
     for key, value in settings.all().items():
         table.add_row(key, "–" if value is None else clean(str(value)), settings.SETTINGS[key].about)
     talk.say(f"settings are kept in {settings.path()}")

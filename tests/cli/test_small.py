@@ -1,0 +1,168 @@
+"""The small commands: models, config, doctor, browse; and how progress is said."""
+
+from __future__ import annotations
+
+import json
+import sys
+import types
+
+import pytest
+from huggingface_hub import constants
+
+from tests.cli.conftest import one_sentence
+from vitscope import catalog
+from vitscope.cli import watch as watching
+from vitscope.cli.talk import Talk
+from vitscope.run import doctor
+
+
+def test_models_lists_the_catalog_and_the_cache(vitscope, cache, monkeypatch, tmp_path):
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    weights = tmp_path / "hub" / "models--timm--vit_base_patch16_clip_224.openai" / "snapshots" / "1" / "w.safetensors"
+    weights.parent.mkdir(parents=True)
+    weights.write_bytes(b"")
+    listed = {model["model"]: model for model in json.loads(vitscope("models", "--json", "--cache", cache).out)}
+    assert list(listed)[: len(catalog.MODELS)] == list(catalog.MODELS)
+    assert {name for name, model in listed.items() if model["weights"]} == {"clip"}
+    assert listed["mae"]["supervision"] == "reconstruction"
+    assert listed["synthetic"]["runs"][0]["images"] == 4
+    assert listed["timm/registers"]["timm"] == "registers"
+    table = vitscope("models", "--cache", cache)
+    assert all(f"{name} " in table.out for name in listed)
+    assert "timm/NAME" in table.err
+
+
+def test_models_fits_a_narrow_terminal(vitscope, cache, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = vitscope("models", "--cache", cache).out.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert any(line.strip() == catalog.MODELS["fs"].timm or catalog.MODELS["fs"].timm in line for line in lines)
+
+
+def test_config_sets_prints_and_takes_out(vitscope, tmp_path, monkeypatch):
+    assert "not set" in one_sentence(vitscope("config", "data.images"))
+    done = vitscope("config", "data.images", "photos")
+    assert (done.code, done.out) == (0, "")
+    assert str(tmp_path / "config.toml") in done.err
+    assert vitscope("config", "data.images").out == f"{tmp_path / 'here' / 'photos'}\n"
+    assert str(tmp_path / "here" / "photos") in vitscope("config").out
+    monkeypatch.setenv("VITSCOPE_DATA_IMAGES", "/elsewhere")
+    assert vitscope("config", "data.images").out == "/elsewhere\n"
+    assert "stands above" in vitscope("config", "data.images", "photos").err
+    monkeypatch.delenv("VITSCOPE_DATA_IMAGES")
+    assert vitscope("config", "data.images", "").code == 0
+    assert vitscope("config", "data.images").code == 1
+
+
+@pytest.mark.parametrize("arguments", [["colour"], ["colour", "red"], ["device", "toaster"], ["batch_size", "many"]])
+def test_config_refuses_what_it_does_not_know(vitscope, arguments):
+    one_sentence(vitscope("config", *arguments))
+
+
+def test_a_broken_config_file_is_one_sentence_for_every_command(vitscope, tmp_path):
+    (tmp_path / "config.toml").write_text("= nonsense")
+    for command in (["config"], ["cache", "list"], ["models"], ["show", "heads", "--model", "mae"]):
+        assert "config.toml" in one_sentence(vitscope(*command))
+
+
+@pytest.fixture
+def no_torch(monkeypatch):
+    """The doctor without PyTorch, which takes seconds to import."""
+    monkeypatch.setattr(doctor, "_torch", lambda: iter([doctor.Check("PyTorch", "ok", "not looked at")]))
+
+
+def test_doctor_looks_at_everything(vitscope, cache, no_torch):
+    done = vitscope("doctor", "--cache", cache)
+    assert (done.code, done.err) == (0, "")
+    assert all(f" {name} " in done.out for name in ("vitscope", "PyTorch", "memory", "weights", "terminal", "settings"))
+    assert f"{cache}: 3 runs" in done.out
+    assert "problem" not in done.out
+
+
+def test_doctor_finds_problems_and_says_what_to_do(vitscope, tmp_path, no_torch):
+    file = tmp_path / "file"
+    file.write_text("")
+    done = vitscope("doctor", "--cache", file)
+    assert done.code == 1
+    assert "problem  cache" in done.out
+    assert done.err == "vitscope: 1 problem found; see above for what to do.\n"
+    (tmp_path / "config.toml").write_text("= nonsense")
+    assert "problem  settings" in vitscope("doctor").out
+
+
+def test_doctor_notes(vitscope, tmp_path, no_torch, monkeypatch):
+    vitscope("config", "data.images", tmp_path / "gone")
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    done = vitscope("doctor", "--cache", tmp_path)
+    assert done.code == 0
+    assert "HF_HUB_OFFLINE is set" in done.out
+    assert "data.images is no folder" in done.out
+
+
+@pytest.mark.parametrize(
+    ("term", "tty", "depth", "state"),
+    [
+        ("dumb", True, "none", "problem"),
+        ("xterm", True, "none", "note"),
+        ("xterm-256color", True, "256", "ok"),
+        ("xterm-256color", True, "true", "ok"),
+        ("xterm", False, "none", "note"),
+    ],
+)
+def test_doctor_knows_terminals(monkeypatch, term, tty, depth, state):
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", term)
+    for stream in (sys.stdin, sys.stdout):
+        monkeypatch.setattr(stream, "isatty", lambda: tty)
+    check = next(iter(doctor._terminal(depth)))
+    assert check.state == state
+    assert f"TERM={term}" in check.found
+
+
+def test_browse_wants_a_terminal(vitscope, cache):
+    assert "vitscope show VIEW" in one_sentence(vitscope("browse", "--cache", cache))
+
+
+def test_browse_refuses_a_terminal_that_cannot_place_text(vitscope, cache, monkeypatch):
+    for stream in (sys.stdin, sys.stdout):
+        monkeypatch.setattr(stream, "isatty", lambda: True)
+    monkeypatch.setenv("TERM", "dumb")
+    assert "TERM=dumb" in one_sentence(vitscope("browse", "--cache", cache))
+
+
+def test_browse_opens_the_cache_at_the_place(vitscope, cache, monkeypatch):
+    for stream in (sys.stdin, sys.stdout):
+        monkeypatch.setattr(stream, "isatty", lambda: True)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    opened = []
+    app = types.ModuleType("vitscope.tui.app")
+    app.browse = lambda folder, place: opened.append((folder, place))  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "vitscope.tui.app", app)
+    assert vitscope("browse", "synthetic/2/3", "--cache", cache).code == 0
+    assert vitscope("browse", "--cache", cache).code == 0
+    assert opened == [(cache, "synthetic/2/3"), (cache, None)]
+
+
+def test_progress_in_a_log_file_is_a_line_now_and_then(monkeypatch, capsys):
+    clock = iter([0.0, 10.0, 40.0, 50.0])
+    monkeypatch.setattr(watching.time, "monotonic", lambda: next(clock))
+    with watching.watch(Talk(), "mae") as watcher:
+        for done in (100, 110, 180, 190):
+            watcher.progress(done, 500)
+    assert capsys.readouterr().err == "mae: 180 of 500 images, 2.0 images/s, 2 min 40 s left\n"
+
+
+def test_progress_on_a_terminal_is_a_bar(monkeypatch, capsys):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    with watching.watch(Talk(), "mae") as watcher:
+        watcher.tell("run: here")
+        watcher.progress(0, 4)
+        watcher.progress(4, 4)
+    said = capsys.readouterr().err
+    assert "run: here" in said
+    assert "4 of 4" in said
+    with watching.watch(Talk(quiet=True), "mae") as watcher:
+        watcher.tell("run: here")
+        watcher.progress(0, 4)
+    assert capsys.readouterr().err == ""
