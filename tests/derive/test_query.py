@@ -30,8 +30,8 @@ def test_accepted(text, query):
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("", "none of cls, spatial or ROW,COL"),
-        ("centre", "none of cls, spatial or ROW,COL"),
+        ("", "none of cls, spatial, all, pure or ROW,COL"),
+        ("centre", "none of cls, spatial, all, pure or ROW,COL"),
         ("3", "none of cls"),
         ("3,4,5", "none of cls"),
         ("-1,4", "none of cls"),

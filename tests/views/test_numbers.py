@@ -10,6 +10,7 @@ import pytest
 from tests import oracles, synthetic
 from vitscope import catalog
 from vitscope.derive.heads import profile, tags
+from vitscope.errors import ViewError
 from vitscope.spec import Spec
 from vitscope.store.reader import Cache, Run
 from vitscope.views import Options, View
@@ -156,14 +157,30 @@ def test_heads(run, attention):
     ]
 
 
+@pytest.mark.parametrize("mode", ["all", "cls", "spatial", "pure"])
+def test_the_four_averages(mode, run, attention):
+    if mode == "cls" and not run.geometry.prefix:
+        with pytest.raises(ViewError, match="no CLS"):
+            show("attention", run, query=mode)
+        return
+    mean = show("attention", run, query=mode, tokens="all")
+    close(mean.values, oracles.average(mode, attention, run.geometry))
+    kept = run.result("gallery").coords["image"]
+    half = attention.astype(np.float16).astype(np.float64)
+    for index, name in enumerate(kept):
+        one = show("attention", run, query=mode, tokens="all", image=name)
+        close(one.values, oracles.average(mode, half[index : index + 1], run.geometry), 1e-6)
+
+
 @pytest.mark.parametrize("name", catalog.VIEWS)
 @pytest.mark.parametrize(("layer", "head"), [(1, None), (None, 2), (1, 2)])
 def test_one_layer_or_head_is_a_part_of_all(name, layer, head, run):
     whole, part = show(name, run), show(name, run, layer=layer, head=head)
     place = (slice(None) if layer is None else layer, slice(None) if head is None else head)
-    gone = {dim for dim, asked in (("layer", layer), ("head", head)) if asked is not None}
+    gone = {dim for dim, number in (("layer", layer), ("head", head)) if number is not None}
     assert part.dims == tuple(dim for dim in whole.dims if dim not in gone)
-    assert part.coords == {dim: places for dim, places in whole.coords.items() if dim not in gone}
+    asked = {"layer": layer, "head": head}
+    assert part.coords == {dim: [asked[dim] + 1] if dim in gone else places for dim, places in whole.coords.items()}
     assert part.title == whole.title + (", layer 2" if layer else "") + (", head 3" if head else "")
     if whole.values is not None:
         np.testing.assert_array_equal(part.values, whole.values[place])

@@ -39,7 +39,7 @@ class Tokens(StrEnum):
 
 
 VIEW_HELP = "One of: " + ", ".join(catalog.VIEWS) + "."
-QUERY_HELP = "The attending token: cls, spatial (mean over patches) or ROW,COL."
+QUERY_HELP = "The attending token: cls, spatial (mean over patches), all (mean over tokens), pure (renormalised) or ROW,COL."
 
 
 def show(
@@ -49,12 +49,12 @@ def show(
     layer: Annotated[int | None, typer.Option(min=1, help="Only this layer, from 1.", show_default=False)] = None,
     head: Annotated[int | None, typer.Option(min=1, help="Only this head, from 1.", show_default=False)] = None,
     query: Annotated[
-        str | None, typer.Option(metavar="cls|spatial|ROW,COL", help=QUERY_HELP, show_default=False)
+        str | None, typer.Option(metavar="cls|spatial|all|pure|ROW,COL", help=QUERY_HELP, show_default=False)
     ] = None,
     image: Annotated[
         str | None, typer.Option(metavar="NAME", help="One image of the gallery, not the mean.", show_default=False)
     ] = None,
-    tokens: Annotated[Tokens | None, typer.Option(help="Mean over these query tokens.", show_default=False)] = None,
+    tokens: Annotated[Tokens | None, typer.Option(help="Attention to these tokens.", show_default=False)] = None,
     cache: CacheFolder = None,
     form: Annotated[Format, typer.Option("--format", "-f", help="What to print.")] = Format.table,
     output: Annotated[

@@ -39,3 +39,14 @@ def average(
     pure = np.zeros((*needed.shape[:-2], geometry.tokens))
     pure[..., first:] = needed.mean(axis=-2, dtype=np.float64)
     return pure
+
+
+def renormalised(attention: np.ndarray, geometry: Geometry) -> np.ndarray:
+    """R of single images: attention (…, T, T) among patches with rows that sum to 1, shape (…, P, P), float64.
+
+    A row whose mass is all on the prefix stays 0 (protocol 2, null rule).
+    """
+    first = len(geometry.prefix)
+    spatial = attention[..., first:, first:].astype(np.float64)
+    mass = spatial.sum(axis=-1, keepdims=True)
+    return spatial / np.where(mass > 0, mass, 1)

@@ -30,7 +30,7 @@ def parse_query(text: str, geometry: Geometry) -> Query:
         return "spatial"
     match = re.fullmatch(r"(\d{1,6})\s*,\s*(\d{1,6})", word, re.ASCII)
     if not match:
-        raise ViewError(f"query {text!r} is none of cls, spatial or ROW,COL (counted from 1, such as 7,7).")
+        raise ViewError(f"query {text!r} is none of cls, spatial, all, pure or ROW,COL (counted from 1, such as 7,7).")
     row, column = int(match[1]), int(match[2])
     if not (1 <= row <= geometry.rows and 1 <= column <= geometry.columns):
         raise ViewError(

@@ -28,6 +28,7 @@ def view(run: Run, options: Options) -> View:
         title=f"Aligned aggregated attention (AAAM){chosen}",
         images=result.images,
         coords={**chosen.coords(), "row": down.tolist(), "column": right.tolist()},
+        fixed=chosen.fixed(),
         unit="1",
         values=chosen.squeeze(aligned(chosen.part(mean), run.geometry)),
         notes=[NOTE],

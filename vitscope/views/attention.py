@@ -6,15 +6,16 @@ from typing import Any
 
 import numpy as np
 
+from vitscope.derive.average import average, renormalised
 from vitscope.derive.query import cls_token, parse_query, query_row, token_names
 from vitscope.errors import ViewError
 from vitscope.store.reader import Run
 from vitscope.store.text import printable
 from vitscope.views import Options, View
-from vitscope.views.select import Selection, build, fitting, grid_coords, select
+from vitscope.views.select import Selection, build, fitting, grid_coords, select, spatial
 from vitscope.views.select import attention as measured
 
-QUERIES = {"cls": "CLS", "spatial": "the mean patch"}
+SAID = {"cls": "CLS", "spatial": "the mean patch", "all": "the mean token", "pure": "the mean patch, renormalised,"}
 
 
 def view(run: Run, options: Options) -> View:
@@ -24,24 +25,42 @@ def view(run: Run, options: Options) -> View:
     cls:                  to CLS, dims (layer, head); of the query spatial it is the spatial-to-CLS attention
     all:                  to every token, dims (layer, head, token), named "cls", "reg1", …, "1,1", "1,2", …; sums to 1
 
-    Nothing is renormalised: attention to patches sums to 1 minus what goes to the prefix. With `options.image`, of that
-    image of the gallery instead of the mean over images. Unit 1. Raises ViewError for a layer, head, query, image or
+    Nothing is renormalised: attention to patches sums to 1 minus what goes to the prefix. Besides cls, spatial and a
+    patch, the query may be all, the mean over all tokens, or pure, the mean over patches of rows without the prefix
+    that are renormalised to 1 (the four averages of protocol 2.1). With `options.image`, of that image of the gallery
+    instead of the mean over images. Unit 1. Raises ViewError for a layer, head, query, image or
     tokens that do not exist, NotMeasured without the attention or the gallery.
     """
     chosen = select(run, options, "attention", uses=("query", "image", "tokens"))
-    query = parse_query(options.query or "spatial", run.geometry)
-    said = QUERIES[query] if isinstance(query, str) else f"patch {query[0] + 1},{query[1] + 1}"
-    attention, images, image = _attention(run, chosen, options.image)
-    values, coords, to = _keys(run, query_row(attention, query, run.geometry), options.tokens or "spatial")
+    asked = (options.query or "spatial").strip().lower()
+    row, images, image, said = _row(run, chosen, asked, options.image)
+    values, coords, to = _keys(run, row, options.tokens or "spatial")
     return build(
         run,
         name="attention",
         title=f"Attention of {said}{to}{chosen}{f', {image}' if image else ''}",
         images=images,
         coords={**chosen.coords(), **coords},
+        fixed=chosen.fixed(),
         unit="1",
         values=values,
     )
+
+
+def _row(run: Run, chosen: Selection, asked: str, name: str | None) -> tuple[np.ndarray, int, str, str]:
+    """(…, T) attention of the query asked for, the number of images, the image's full name, and the query in words."""
+    geometry = run.geometry
+    if asked == "pure" and name is None:
+        result, mean = spatial(run)
+        return average("pure", None, chosen.pick(mean), geometry), result.images, "", SAID[asked]
+    attention, images, image = _attention(run, chosen, name)
+    if asked == "pure":
+        return average("pure", None, renormalised(attention, geometry), geometry), images, image, SAID[asked]
+    if asked == "all":
+        return average("all", attention, None, geometry), images, image, SAID[asked]
+    query = parse_query(asked, geometry)
+    said = SAID[query] if isinstance(query, str) else f"patch {query[0] + 1},{query[1] + 1}"
+    return query_row(attention, query, geometry), images, image, said
 
 
 def _attention(run: Run, chosen: Selection, image: str | None) -> tuple[np.ndarray, int, str]:

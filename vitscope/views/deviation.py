@@ -44,6 +44,7 @@ def view(run: Run, options: Options) -> View:
         title=f"Deviation over heads and over positions{chosen}",
         images=images,
         coords=chosen.coords(),
+        fixed=chosen.fixed(),
         columns=columns,
         notes=notes + [f"Left out: {error}" for error in missing],
     )

@@ -25,6 +25,7 @@ def view(run: Run, options: Options) -> View:
         title=f"Attention distance{chosen}",
         images=images,
         coords=chosen.coords(),
+        fixed=chosen.fixed(),
         unit="image side",
         values=values,
         notes=[f"A head that looks everywhere alike has distance {uniform_distance(run.geometry):.4f}."],

@@ -59,6 +59,7 @@ def view(run: Run, options: Options) -> View:
         title=f"Heads{chosen}",
         images=run.images,
         coords=chosen.coords(),
+        fixed=chosen.fixed(),
         columns=columns,
         notes=notes,
     )

@@ -22,6 +22,7 @@ def view(run: Run, options: Options) -> View:
         title=f"Mean offset of attention{chosen}",
         images=result.images,
         coords=chosen.coords(),
+        fixed=chosen.fixed(),
         columns={
             "x": Column(values=vectors[..., 0], unit="image side"),
             "y": Column(values=vectors[..., 1], unit="image side"),

@@ -49,6 +49,11 @@ class Selection:
         }
         return {dim: places for dim, places in both.items() if places is not None}
 
+    def fixed(self) -> dict[str, list[Any]]:
+        """The one layer or head asked for, counted from 1: a coordinate without an axis."""
+        one = {"layer": self.layer, "head": self.head}
+        return {dim: [place + 1] for dim, place in one.items() if place is not None}
+
     def __str__(self) -> str:
         """Such as ", layer 3, head 2"."""
         layer = "" if self.layer is None else f", layer {self.layer + 1}"
@@ -106,12 +111,16 @@ def build(
     title: str,
     images: int,
     coords: dict[str, list[Any]],
+    fixed: dict[str, list[Any]],
     unit: str = "",
     values: np.ndarray | None = None,
     columns: dict[str, Column] | None = None,
     notes: list[str] | None = None,
 ) -> View:
-    """A View of `run`: the keys of `coords` are its dims; title and notes are made safe for a screen."""
+    """A View of `run`: the keys of `coords` are its dims; title and notes are made safe for a screen.
+
+    `fixed` names the layer or head that was asked for, so that its coordinate is kept where it has no axis.
+    """
     return View(
         name=name,
         title=printable(title),
@@ -121,7 +130,7 @@ def build(
         unit=unit,
         protocol=run.spec.protocol,
         dims=tuple(coords),
-        coords=coords,
+        coords=fixed | coords,
         values=values,
         columns=columns,
         spec=run.spec.to_json(),
