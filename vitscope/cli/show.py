@@ -39,7 +39,7 @@ class Tokens(StrEnum):
 
 
 VIEW_HELP = "One of: " + ", ".join(catalog.VIEWS) + "."
-QUERY_HELP = "The attending token: cls, spatial (mean over patches), all (mean over tokens), pure (renormalised) or ROW,COL."
+QUERY_HELP = "The attending token: cls, spatial (mean patch), all (mean token), pure (renormalised) or ROW,COL."
 
 
 def show(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 from collections.abc import Iterator, Sequence
 from itertools import product
 from typing import Any
@@ -43,12 +44,13 @@ def json_bytes(views: Sequence[View]) -> bytes:
 def csv_bytes(views: Sequence[View]) -> bytes:
     """Long format, one line per number: the model, a column per dim, then the value under the view's name.
 
-    A view with several columns has each of them instead; tags are joined by "; ". What is not a number is empty. The
-    first line names the columns; UTF-8.
+    A view with several columns has each of them instead; tags are joined by "; ". What is not a number, or what one of
+    several models lacks, is empty. The first line names the columns; UTF-8.
     """
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["model", *views[0].dims, *_arrays(views[0])])
+    names = dict.fromkeys(name for view in views for name in ("model", *view.dims, *_arrays(view)))
+    writer = csv.DictWriter(text, list(names), restval="", lineterminator="\n")
+    writer.writeheader()
     for view in views:
         writer.writerows(_lines(view))
     return text.getvalue().encode()
@@ -97,10 +99,16 @@ def _array(view: View) -> np.ndarray:
     return records
 
 
-def _lines(view: View) -> Iterator[list[Any]]:
-    arrays = [array.ravel().tolist() for array in _arrays(view).values()]
-    for place, *numbers in zip(product(*(view.coords[dim] for dim in view.dims)), *arrays, strict=True):
-        yield [view.model, *place, *("" if number != number else number for number in numbers)]  # noqa: PLR0124 (NaN)
+def _lines(view: View) -> Iterator[dict[str, Any]]:
+    arrays = _arrays(view)
+    numbers = zip(*(array.ravel().tolist() for array in arrays.values()), strict=True)
+    for place, row in zip(product(*(view.coords[dim] for dim in view.dims)), numbers, strict=True):
+        known = {name: number for name, number in zip(arrays, row, strict=True) if _is_known(number)}
+        yield {"model": view.model, **dict(zip(view.dims, place, strict=True)), **known}
+
+
+def _is_known(number: object) -> bool:
+    return not isinstance(number, float) or math.isfinite(number)
 
 
 def _nested(values: np.ndarray) -> Any:
