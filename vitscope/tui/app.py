@@ -112,7 +112,7 @@ class Browser(App[None]):
         """Draw the state if all it shows is there; otherwise have that read, and draw without it only if it is late."""
         missing = [item for item in needs(self.state, self.book) if self.book.get(item) is None]
         self.read(missing)
-        quick = [item for item in missing if item.lane == "quick"]
+        quick = [item for item in missing if not item.slow]
         if not quick:
             self.draw()
         elif not self._late:
@@ -131,8 +131,8 @@ class Browser(App[None]):
         run = self.book.run(self.state)
         if run is None:
             return
-        for lane, start in (("quick", self.read_quick), ("slow", self.read_slow)):
-            wanted = [item for item in items if item.lane == lane and item not in self._reading]
+        for slow, start in ((False, self.read_quick), (True, self.read_slow)):
+            wanted = [item for item in items if item.slow == slow and item not in self._reading]
             if wanted:
                 start(run, wanted)
 

@@ -4,25 +4,15 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
+from vitscope.derive.heads import Tag
 from vitscope.derive.offset import magnitude
 from vitscope.store.reader import Run
-from vitscope.tui.library import (
-    Column,
-    Failure,
-    Item,
-    Listing,
-    Maps,
-    Numbers,
-    WantAligned,
-    WantMaps,
-    WantNumbers,
-    WantOffsets,
-    WantPicture,
-    WantTags,
-)
+from vitscope.tui.library import Column, Failure, Item, Listing, Maps, Numbers
+from vitscope.tui.render.photo import scaled
 from vitscope.tui.state import Facts, State
 
 KEPT = 256  # items; the largest are maps of one query, a few hundred kilobytes each
@@ -55,6 +45,17 @@ class Book:
     listing: Listing | None = None
     items: OrderedDict[Item, object] = field(default_factory=OrderedDict)
     images: dict[str, list[str]] = field(default_factory=dict)  # run -> names of its gallery
+    photographs: dict[tuple[Path, int, int, int], np.ndarray] = field(default_factory=dict)
+
+    def photograph(self, state: State, run: Run, rows: int, columns: int) -> np.ndarray | None:
+        """The state's image as rows × columns pixels; made once for each size."""
+        picture = self.picture(state, run)
+        if not isinstance(picture, np.ndarray):
+            return None
+        key = (run.folder, state.image, rows, columns)
+        if key not in self.photographs:
+            self.photographs[key] = scaled(picture, rows, columns)
+        return self.photographs[key]
 
     def keep(self, item: Item, value: object) -> None:
         """Remember an item; the ones used longest ago are forgotten."""
@@ -77,28 +78,45 @@ class Book:
         """Names of the gallery's images."""
         return self.images.get(state.run or "", [])
 
+    def numbers(self, run: Run) -> Numbers | Failure | None:
+        """The stored numbers of every head."""
+        return self.get(Item("numbers", run.folder))  # type: ignore[return-value]
+
+    def offsets(self, run: Run) -> np.ndarray | Failure | None:
+        """Offset vectors (L, H, 2) in image sides."""
+        return self.get(Item("offsets", run.folder))  # type: ignore[return-value]
+
+    def tags(self, run: Run) -> list[list[list[Tag]]] | Failure | None:
+        """Tags of every head, [layer][head]."""
+        return self.get(Item("tags", run.folder))  # type: ignore[return-value]
+
+    def aligned(self, state: State, run: Run) -> np.ndarray | Failure | None:
+        """AAAM of the heads of the state's layer, (H, 2R−1, 2C−1)."""
+        return self.get(_aligned(state, run))  # type: ignore[return-value]
+
+    def maps(self, state: State, run: Run, *, image: int | None = None) -> Maps | Failure | None:
+        """The maps of the state's query token, in the mean or in one image."""
+        return self.get(_maps(state, run, image))  # type: ignore[return-value]
+
+    def picture(self, state: State, run: Run) -> np.ndarray | Failure | None:
+        """The crop of the state's image, (rows, columns, 3) uint8."""
+        return self.get(Item("picture", run.folder, image=state.image))  # type: ignore[return-value]
+
     def column(self, run: Run, name: str) -> Column | Failure | None:
         """A number of every head, why it is missing, or None while it is read."""
         if name == "offset":
-            vectors = self.get(WantOffsets(run.folder))
-            return (
-                Column(magnitude(vectors), None, "image side") if isinstance(vectors, np.ndarray) else _failed(vectors)
-            )
-        numbers = self.get(WantNumbers(run.folder))
+            vectors = self.offsets(run)
+            return Column(magnitude(vectors), None, "image side") if isinstance(vectors, np.ndarray) else vectors
+        numbers = self.numbers(run)
         if not isinstance(numbers, Numbers):
-            return _failed(numbers)
+            return numbers
         if name in numbers.columns:
             return numbers.columns[name]
         return Failure(numbers.missing.get(name, f"nothing is called {name}."))
 
-    def maps(self, state: State, run: Run, *, image: int | None = None) -> Maps | Failure | None:
-        """The maps of the state's query token."""
-        value = self.get(WantMaps(run.folder, state.query, state.received, image))
-        return value if isinstance(value, Maps) else _failed(value)
-
     def quantities(self, run: Run) -> tuple[str, ...]:
         """What `v` goes through for this run: opt-in numbers only where they were measured."""
-        numbers = self.get(WantNumbers(run.folder))
+        numbers = self.numbers(run)
         have = numbers.columns if isinstance(numbers, Numbers) else {}
         names = [name for name in QUANTITIES if name not in OPT_IN or name in have]
         return tuple(name for name in names if name != "prefix-mass" or run.geometry.prefix)
@@ -120,8 +138,12 @@ class Book:
         )
 
 
-def _failed(value: object) -> Failure | None:
-    return value if isinstance(value, Failure) else None
+def _maps(state: State, run: Run, image: int | None = None) -> Item:
+    return Item("maps", run.folder, image=image, query=state.query, flag=state.received)
+
+
+def _aligned(state: State, run: Run) -> Item:
+    return Item("aligned", run.folder, layer=state.layer, flag=state.corrected)
 
 
 def needs(state: State, book: Book) -> list[Item]:
@@ -129,15 +151,11 @@ def needs(state: State, book: Book) -> list[Item]:
     run = book.run(state)
     if run is None or state.view == "runs":
         return []
-    folder = run.folder
-    mean = WantMaps(folder, state.query, state.received)
-    numbers: list[Item] = [WantNumbers(folder)]
-    slow: list[Item] = [WantOffsets(folder), WantTags(folder)]
-    if state.view == "distance":
-        return [*numbers, mean, *slow, WantAligned(folder, state.layer, state.corrected)]
-    if state.view == "overview":
-        return [*numbers, mean, *slow, WantAligned(folder, state.layer, state.corrected)]
+    numbers = Item("numbers", run.folder)
+    slow = [_aligned(state, run), Item("offsets", run.folder), Item("tags", run.folder)]
     if state.view == "image":
-        source = mean if state.averaged else WantMaps(folder, state.query, state.received, state.image)
-        return [source, WantPicture(folder, state.image), *numbers, *slow]
-    return [mean, WantAligned(folder, state.layer, state.corrected), *numbers, *slow]
+        maps = _maps(state, run, None if state.averaged else state.image)
+        return [maps, Item("picture", run.folder, image=state.image), numbers, *slow[1:]]
+    if state.view == "head":
+        return [_maps(state, run), numbers, *slow]
+    return [numbers, _maps(state, run), *slow]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -16,8 +16,6 @@ from vitscope.derive.query import Query, query_map, received_map
 from vitscope.errors import NotMeasured, StoreError, VitscopeError
 from vitscope.store.reader import Cache, Run
 from vitscope.store.text import printable, shown
-
-Lane = Literal["quick", "slow"]
 
 
 @dataclass(frozen=True)
@@ -42,8 +40,7 @@ class Listing:
         return next((run for run in self.runs if run.folder.name == name), None)
 
 
-@dataclass(frozen=True)
-class Column:
+class Column(NamedTuple):
     """A number for every head: values and, if known, their spread over images, both (L, H)."""
 
     values: np.ndarray
@@ -51,16 +48,14 @@ class Column:
     unit: str
 
 
-@dataclass(frozen=True)
-class Maps:
+class Maps(NamedTuple):
     """Attention of one query token in every head: to the patches (L, H, R, C), and to the prefix (L, H, prefix)."""
 
     patches: np.ndarray
     prefix: np.ndarray
 
 
-@dataclass(frozen=True)
-class Numbers:
+class Numbers(NamedTuple):
     """The stored numbers of every head, and why others are missing."""
 
     columns: dict[str, Column]
@@ -68,60 +63,28 @@ class Numbers:
 
 
 @dataclass(frozen=True)
-class WantNumbers:
-    """The numbers that the extraction stored for every head: Numbers."""
+class Item:
+    """One thing that a page wants from a run.
 
+    numbers  what the extraction stored for every head: Numbers
+    offsets  offset vectors (L, H, 2) in image sides
+    tags     [layer][head] a list of Tag
+    aligned  AAAM of the heads of `layer`, (H, 2R−1, 2C−1)
+    maps     of one query token, in the mean over images or in one `image` of the gallery: Maps
+    picture  the crop of one `image`, (rows, columns, 3) uint8
+    """
+
+    kind: Literal["numbers", "offsets", "tags", "aligned", "maps", "picture"]
     run: Path
-    lane: Lane = "quick"
-
-
-@dataclass(frozen=True)
-class WantOffsets:
-    """Offset vectors (L, H, 2) in image sides."""
-
-    run: Path
-    lane: Lane = "slow"
-
-
-@dataclass(frozen=True)
-class WantTags:
-    """Tags of every head, [layer][head] a list of Tag."""
-
-    run: Path
-    lane: Lane = "slow"
-
-
-@dataclass(frozen=True)
-class WantAligned:
-    """AAAM of the heads of one layer, (H, 2R−1, 2C−1)."""
-
-    run: Path
-    layer: int
-    corrected: bool
-    lane: Lane = "slow"
-
-
-@dataclass(frozen=True)
-class WantMaps:
-    """Maps of one query token; of the mean over images, or of one image of the gallery."""
-
-    run: Path
-    query: Query
-    received: bool
+    layer: int = 0
     image: int | None = None
-    lane: Lane = "quick"
+    query: Query = "spatial"
+    flag: bool = False  # aligned: divided by coverage; maps: attention received instead of given
 
-
-@dataclass(frozen=True)
-class WantPicture:
-    """The crop of one image of the gallery, (rows, columns, 3) uint8."""
-
-    run: Path
-    image: int
-    lane: Lane = "quick"
-
-
-Item = WantNumbers | WantOffsets | WantTags | WantAligned | WantMaps | WantPicture
+    @property
+    def slow(self) -> bool:
+        """Whether all attention among patches has to be read for it."""
+        return self.kind in {"offsets", "tags", "aligned"}
 
 
 def listing(folder: Path) -> Listing:
@@ -139,7 +102,7 @@ def listing(folder: Path) -> Listing:
 def read(run: Run, item: Item) -> object:
     """The value of an item, or a Failure that says why there is none."""
     try:
-        return _READERS[type(item)](run, item)
+        return _READERS[item.kind](run, item)
     except (VitscopeError, OSError) as error:
         if not run.folder.is_dir():
             return Failure(f"{shown(run.folder)} is gone: esc and r read the cache again.")
@@ -193,29 +156,27 @@ def _tags(run: Run, _item: Item) -> object:
 
 
 def _aligned(run: Run, item: Item) -> np.ndarray:
-    assert isinstance(item, WantAligned)
     spatial = run.array("spatial-attention")
-    return aligned(spatial[item.layer : item.layer + 1], run.geometry, corrected=item.corrected)[0]
+    return aligned(spatial[item.layer : item.layer + 1], run.geometry, corrected=item.flag)[0]
 
 
 def _maps(run: Run, item: Item) -> Maps:
-    assert isinstance(item, WantMaps)
     attention = run.array("attention") if item.image is None else run.array("gallery", "attention")[item.image]
     pairs = [_layer_maps(attention[layer], item, run) for layer in range(len(attention))]
     return Maps(np.stack([patches for patches, _ in pairs]), np.stack([prefix for _, prefix in pairs]))
 
 
-def _layer_maps(attention: np.ndarray, item: WantMaps, run: Run) -> tuple[np.ndarray, np.ndarray]:
+def _layer_maps(attention: np.ndarray, item: Item, run: Run) -> tuple[np.ndarray, np.ndarray]:
     """Maps (H, R, C) and prefix (H, prefix) of one layer's attention (H, T, T)."""
     geometry, first = run.geometry, len(run.geometry.prefix)
-    tokens = attention[:, :, first:].mean(axis=-1, dtype=np.float64) if item.received else None
+    tokens = attention[:, :, first:].mean(axis=-1, dtype=np.float64) if item.flag else None
     if item.query == "spatial":
         if tokens is None:
             row = attention[:, first:].mean(axis=-2, dtype=np.float64)
             return _grid(row[:, first:], run).astype(np.float32), row[:, :first].astype(np.float32)
         return _grid(tokens[:, first:], run).astype(np.float32), tokens[:, :first].astype(np.float32)
     token = geometry.prefix.index("cls") if item.query == "cls" else geometry.token(*item.query)
-    if item.received:
+    if item.flag:
         return received_map(attention, token, geometry).astype(np.float32), attention[:, :first, token].astype(
             np.float32
         )
@@ -227,17 +188,16 @@ def _grid(tokens: np.ndarray, run: Run) -> np.ndarray:
 
 
 def _picture(run: Run, item: Item) -> np.ndarray:
-    assert isinstance(item, WantPicture)
     return np.array(run.array("gallery", "crop")[item.image])
 
 
-_READERS: dict[type, Callable[[Run, Item], object]] = {
-    WantNumbers: _numbers,
-    WantOffsets: _offsets,
-    WantTags: _tags,
-    WantAligned: _aligned,
-    WantMaps: _maps,
-    WantPicture: _picture,
+_READERS: dict[str, Callable[[Run, Item], object]] = {
+    "numbers": _numbers,
+    "offsets": _offsets,
+    "tags": _tags,
+    "aligned": _aligned,
+    "maps": _maps,
+    "picture": _picture,
 }
 
 

@@ -110,10 +110,9 @@ class Theme:
         """No colour for numbers: shades instead."""
         return self.depth in {"mono", "16"}
 
-    @property
-    def on_accent(self) -> int:
-        """Ink on the accent colour."""
-        return 0xFFFFFF if luminance(self.accent) < 0.35 else 0x000000
+    def on(self, back: int) -> int:
+        """Ink for text on a colour: black or white, whichever can be read."""
+        return 0x000000 if luminance(back) > 0.18 else 0xFFFFFF
 
 
 def theme(depth: Depth, *, light: bool = False, palette: str = RAMPS[0]) -> Theme:

@@ -12,7 +12,7 @@ from vitscope.tui.colors import Depth
 from vitscope.tui.palettes import code_of
 from vitscope.tui.render.surface import BOLD, HALF, REVERSE, UNDERLINE, Surface
 
-GAP = 4  # unchanged cells that are sent again, since moving over them costs as much
+GAP = 3  # unchanged cells that are sent again, since stepping over them costs as much
 
 _ANSI = (0x000000, 0xAF0000, 0x00AF00, 0xAFAF00, 0x0000AF, 0xAF00AF, 0x00AFAF, 0xD0D0D0)
 _ANSI_BRIGHT = (0x808080, 0xFF5F5F, 0x5FFF5F, 0xFFFF5F, 0x5F5FFF, 0xFF5FFF, 0x5FFFFF, 0xFFFFFF)
@@ -58,35 +58,53 @@ def _apart16(one: int, other: int) -> int:
     return sum(((one >> shift & 255) - (other >> shift & 255)) ** 2 for shift in (16, 8, 0))
 
 
-def encode(cells: Row, depth: Depth, start: int = 0, stop: int | None = None) -> str:
-    """Cells from `start` to `stop` with as few colour changes as possible; colours are reset at the end."""
-    fores, backs = _codes(cells.fore[start:stop], depth, back=False), _codes(cells.back[start:stop], depth, back=True)
-    flips = _codes(cells.back[start:stop], depth, back=False), _codes(cells.fore[start:stop], depth, back=True)
-    out: list[str] = []
-    ink = paper = ""
-    flags = 0
-    for code, flag, fore, back, low, high in zip(
-        cells.char[start:stop].tolist(), cells.attr[start:stop].tolist(), fores, backs, *flips, strict=True
+def encode(cells: Row, depth: Depth, spans: Sequence[tuple[int, int]] | None = None) -> str:
+    """Cells of `spans` (all by default) with as few colour changes as possible; what lies between is stepped over."""
+    pen = _Pen()
+    at = 0
+    for start, stop in [(0, len(cells.char))] if spans is None else spans:
+        if start > at:
+            pen.out.append(f"\x1b[{start - at}C")
+        _run(pen, cells, depth, slice(start, stop))
+        at = stop
+    pen.out.append("\x1b[0m")
+    return "".join(pen.out)
+
+
+class _Pen:
+    """What the terminal writes with now, and everything sent so far."""
+
+    def __init__(self) -> None:
+        self.out: list[str] = []
+        self.ink = self.paper = ""
+        self.flags = 0
+
+
+def _run(pen: _Pen, cells: Row, depth: Depth, part: slice) -> None:
+    fores, backs = _codes(cells.fore[part], depth, back=False), _codes(cells.back[part], depth, back=True)
+    flips = _codes(cells.back[part], depth, back=False), _codes(cells.fore[part], depth, back=True)
+    out, ink, paper = pen.out, pen.ink, pen.paper
+    for code, flags, fore, back, low, high in zip(
+        cells.char[part].tolist(), cells.attr[part].tolist(), fores, backs, *flips, strict=True
     ):
         if code == 0:
             continue
-        if flag != flags:
-            out.append("\x1b[0m" + _flags(flag))
+        if flags != pen.flags:
+            out.append("\x1b[0m" + _flags(flags))
             ink = paper = ""
-            flags = flag
+            pen.flags = flags
         if code == HALF:
             glyph, fore, back = _block(fore, back, low, high, ink, paper)  # noqa: PLW2901
         else:
             glyph = chr(code)
-            if code == 32 and not flag:
+            if code == 32 and not flags:
                 fore = ink  # noqa: PLW2901
         change = ";".join(part for part, now in ((fore, ink), (back, paper)) if part != now)
         if change:
             out.append(f"\x1b[{change}m")
         out.append(glyph)
         ink, paper = fore, back
-    out.append("\x1b[0m")
-    return "".join(out)
+    pen.ink, pen.paper = ink, paper
 
 
 def _block(fore: str, back: str, low: str, high: str, ink: str, paper: str) -> tuple[str, str, str]:
@@ -114,14 +132,8 @@ def _flags(attr: int) -> str:
 
 def difference(old: Row, new: Row, depth: Depth) -> str:
     """What turns a line that shows `old` into one that shows `new`, from its first column on."""
-    out: list[str] = []
-    at = 0
-    for start, stop in runs(~old.same(new), old, new):
-        if start > at:
-            out.append(f"\x1b[{start - at}C")
-        out.append(encode(new, depth, start, stop))
-        at = stop
-    return "".join(out)
+    spans = runs(~old.same(new), old, new)
+    return encode(new, depth, spans) if spans else ""
 
 
 def runs(changed: np.ndarray, old: Row, new: Row) -> list[tuple[int, int]]:

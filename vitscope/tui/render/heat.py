@@ -10,7 +10,7 @@ from vitscope.tui.palettes import luminance
 from vitscope.tui.render.surface import Rect, Surface
 from vitscope.tui.render.words import number
 
-SHADES = np.array([ord(c) for c in " ░▒▓█"], dtype=np.uint32)
+SHADES = np.array([ord(c) for c in "·░▒▓█"], dtype=np.uint32)
 DECADES = 3  # a logarithmic scale ends this many powers of ten below its maximum
 
 
@@ -58,15 +58,18 @@ def factor(rows: int, columns: int, width: int, height: int) -> int:
 
 def shrink(values: np.ndarray, rows: int, columns: int) -> np.ndarray:
     """The mean of `values` (…, R, C) over rows × columns equal areas: exact pooling where they divide the grid."""
-    return _areas(values.shape[-2], rows) @ values @ _areas(values.shape[-1], columns).T
+    return _pooled(_pooled(values, rows).swapaxes(-1, -2), columns).swapaxes(-1, -2)
 
 
-def _areas(size: int, parts: int) -> np.ndarray:
-    """Weights (parts, size) of the mean over equal stretches of an axis."""
+def _pooled(values: np.ndarray, parts: int) -> np.ndarray:
+    """Means over equal stretches of the axis before the last, from the running sum at their fractional ends."""
+    size = values.shape[-2]
+    sums = np.zeros((*values.shape[:-2], size + 1, values.shape[-1]))
+    np.cumsum(values, axis=-2, dtype=np.float64, out=sums[..., 1:, :])
     edges = np.linspace(0, size, parts + 1)
-    cells = np.arange(size)
-    overlap = np.minimum(edges[1:, None], cells + 1) - np.maximum(edges[:-1, None], cells)
-    return np.clip(overlap, 0, None) * parts / size
+    whole = np.minimum(edges.astype(int), size - 1)
+    at = sums[..., whole, :] + (edges - whole)[:, None] * values[..., whole, :]
+    return np.diff(at, axis=-2) * (parts / size)
 
 
 def heat(surface: Surface, x: int, y: int, values: np.ndarray, scale: Span, times: int) -> Rect:
@@ -112,13 +115,14 @@ def _pixel(surface: Surface, x: int, y: int, down: int) -> None:
 
 
 def _ink(surface: Surface, back: int) -> int:
-    """The cursor's colour, or black where that could not be told from what it lies on."""
+    """The cursor's colour, or black or white where that could not be told from what it lies on."""
     accent = surface.theme.accent
-    return accent if abs(luminance(back) - luminance(accent)) > 0.2 else 0x000000
+    return accent if abs(luminance(back) - luminance(accent)) > 0.2 else surface.theme.on(back)
 
 
-def bar(surface: Surface, x: int, y: int, width: int, scale: Span, label: str) -> int:
-    """The scale as a strip of colours between its two ends, then `label`; returns the column after it."""
+def bar(surface: Surface, x: int, y: int, width: int, scale: Span, label: str, ramp: np.ndarray | None = None) -> int:
+    """The scale as a strip of colours (the theme's ramp) between its two ends, then `label`; returns the column after."""
+    ramp = surface.theme.ramp if ramp is None else ramp
     low, high = scale.ends
     end = surface.write(x, y, f"{low} ", surface.theme.dim)
     strip = max(4, min(24, width - (end - x) - len(high) - 1 - (len(label) + 2 if label else 0)))
@@ -126,8 +130,8 @@ def bar(surface: Surface, x: int, y: int, width: int, scale: Span, label: str) -
         steps = np.linspace(0, len(SHADES) - 1, strip).round().astype(int)
         surface.characters(end, y, SHADES[steps][None])
     else:
-        steps = np.linspace(0, len(surface.theme.ramp) - 1, strip).round().astype(int)
-        surface.pixels(end, y, np.stack([surface.theme.ramp[steps]] * 2))
+        steps = np.linspace(0, len(ramp) - 1, strip).round().astype(int)
+        surface.pixels(end, y, np.stack([ramp[steps]] * 2))
     end = surface.write(end + strip, y, f" {high}", surface.theme.dim)
     if label:
         end = surface.write(end, y, f"  {label}", surface.theme.dim, width=max(0, min(len(label) + 2, x + width - end)))

@@ -25,11 +25,16 @@ def overlay(photo: np.ndarray, values: np.ndarray, scale: Span, theme: Theme) ->
     share = np.round(scale.share(values) * STEPS) / STEPS
     share = share.repeat(times, axis=0).repeat(times, axis=1)[..., None]
     grey = photo @ np.array([0.299, 0.587, 0.114], dtype=photo.dtype)
-    ramp = theme.ramp[::-1] if theme.light else theme.ramp
+    ramp = glow(theme)
     hot = _channels(ramp[np.minimum((share[..., 0] * len(ramp)).astype(int), len(ramp) - 1)])
     quiet = grey[..., None] * 0.5
     lit = hot * (0.7 + 0.3 * grey[..., None] / 255)
     return quiet * (1 - share) + lit * share
+
+
+def glow(theme: Theme) -> np.ndarray:
+    """The ramp that attention has over a photograph: from dark to bright on every page."""
+    return theme.ramp[::-1] if theme.light else theme.ramp
 
 
 def paint(surface: Surface, x: int, y: int, photo: np.ndarray) -> Rect:

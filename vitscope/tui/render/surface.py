@@ -77,20 +77,18 @@ class Surface:
             text = fit(text, width, align)
         if not 0 <= y < self.height:
             return x + cell_len(text)
-        attr = (BOLD if bold else 0) | (REVERSE if reverse else 0)
-        for character in text:
-            size = get_character_cell_size(character)
-            if size == 0:
-                continue
-            if x >= 0 and x + size <= self.width:
-                self.char[y, x] = ord(character)
-                self.char[y, x + 1 : x + size] = 0
-                self.fore[y, x : x + size] = self.theme.text if ink is None else ink
-                self.attr[y, x : x + size] = attr
-                if back is not None:
-                    self.back[y, x : x + size] = back
-            x += size
-        return x
+        codes = np.frombuffer(text.encode("utf-32-le"), dtype=np.uint32)
+        if len(codes) != cell_len(text):
+            codes = _wide(text)
+        left, right = max(0, -x), min(len(codes), self.width - x)
+        if left < right:
+            part = np.s_[y, x + left : x + right]
+            self.char[part] = codes[left:right]
+            self.fore[part] = self.theme.text if ink is None else ink
+            self.attr[part] = (BOLD if bold else 0) | (REVERSE if reverse else 0)
+            if back is not None:
+                self.back[part] = back
+        return x + len(codes)
 
     def fill(self, rect: Rect, back: int, *, reverse: bool = False) -> None:
         """Give every cell of `rect` a background."""
@@ -134,6 +132,15 @@ class Surface:
     def _part(self, rect: Rect) -> tuple[slice, slice]:
         x, y = max(0, rect.x), max(0, rect.y)
         return np.s_[y : max(y, rect.bottom), x : max(x, rect.right)]
+
+
+def _wide(text: str) -> np.ndarray:
+    """Code points cell by cell: a 0 after a wide character, nothing for what has no width of its own."""
+    codes: list[int] = []
+    for character in text:
+        size = get_character_cell_size(character)
+        codes += [ord(character), 0][:size]
+    return np.array(codes, dtype=np.uint32)
 
 
 def fit(text: str, width: int, align: Align = "left") -> str:

@@ -6,14 +6,14 @@ import math
 import textwrap
 from datetime import datetime
 
-TAGS = {  # name of a tag -> what fits in six cells, what fits in one, an xterm colour
-    "strict-local": ("local", "●", 75),
-    "soft-local": ("soft", "○", 110),
-    "axial": ("axial", "┼", 179),
-    "offset-local": ("offset", "→", 215),
-    "global": ("global", "◇", 108),
-    "sparse": ("sparse", "∴", 175),
-    "sink": ("sink", "▼", 167),
+TAGS = {  # name of a tag -> what fits in six cells, what fits in one, xterm colours as paper and as ink on white
+    "strict-local": ("local", "●", 75, 25),
+    "soft-local": ("soft", "○", 110, 24),
+    "axial": ("axial", "┼", 179, 94),
+    "offset-local": ("offset", "→", 215, 130),
+    "global": ("global", "◇", 108, 22),
+    "sparse": ("sparse", "∴", 175, 90),
+    "sink": ("sink", "▼", 167, 124),
 }
 ARROWS = {
     "right": "→",
@@ -73,7 +73,7 @@ def compact(value: float, width: int) -> str:
 
 def glyph(name: str, detail: str) -> str:
     """One character for a tag: its direction where it has one."""
-    return ARROWS.get(detail) or TAGS.get(name, ("", "?", 0))[1]
+    return ARROWS.get(detail) or TAGS.get(name, ("", "?"))[1]
 
 
 def word(name: str, detail: str) -> str:
@@ -82,15 +82,11 @@ def word(name: str, detail: str) -> str:
     >>> word("offset-local", "up-left"), word("strict-local", "")
     ('off ↖', 'local')
     """
-    short = TAGS.get(name, (name[:6], "?", 0))[0]
+    short = TAGS.get(name, (name[:6], "?"))[0]
     arrow = ARROWS.get(detail, "")
-    if not arrow:
-        return short
-    return (
-        f"{'off' if name == 'offset-local' else short} {arrow}"[:7]
-        if len(short) > 4 and name == "offset-local"
-        else f"{short}{arrow}"[:6]
-    )
+    if name == "offset-local" and arrow:
+        return f"off {arrow}"
+    return f"{short}{arrow}"[:6]
 
 
 def sentence(name: str, detail: str) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from vitscope.derive.heads import Tag
-from vitscope.tui.library import Failure, Maps
-from vitscope.tui.palettes import luminance
-from vitscope.tui.render.heat import SHADES, Span, heat, shrink, span
+from vitscope.tui.library import Maps
+from vitscope.tui.render.heat import SHADES, heat, shrink, span
 from vitscope.tui.render.surface import Rect, Surface, fit
 from vitscope.tui.render.words import compact, glyph, word
 from vitscope.tui.screens.numbers import colour
@@ -48,43 +48,57 @@ def choose(layers: int, heads: int, width: int, height: int) -> Cells:
     return Cells(1, 1)
 
 
-def draw_cell(
-    surface: Surface, rect: Rect, cells: Cells, value: float | None, scale: Span | None, tags: list[Tag],
-    maps: Maps | Failure | None, place: tuple[int, int], state: State, *, chosen: bool,
-) -> None:  # fmt: skip
-    """Draw the head at `place` (layer, head) into `rect`: small map, number on its colour, first tag, as they fit."""
+class Head(NamedTuple):
+    """What the grid shows of one head."""
+
+    value: float | None  # the chosen number, None where there is none
+    level: float  # where it lies on the scale, from 0 to 1
+    tags: list[Tag]
+    by_tag: bool  # coloured by its first tag instead of by the number
+    chosen: bool  # under the cursor
+
+
+def draw_cell(surface: Surface, rect: Rect, cells: Cells, head: Head) -> None:
+    """Draw one head into `rect`: number on its colour and first tag as they fit, to the right of its small map."""
     if cells.thumb:
-        _thumb(surface, rect, cells.thumb, maps, place, state)
         rect = Rect(rect.x + cells.thumb + 1, rect.y, WORD, 2)
     else:
         rect = Rect(rect.x, rect.y, cells.ink, cells.height)
-    by_tag = state.quantity == "tag"
     if rect.height >= 2:
-        _card(surface, rect, value, scale, tags, by_tag=by_tag, chosen=chosen)
+        _card(surface, rect, head)
     else:
-        _chip(surface, rect, value, scale, tags, by_tag=by_tag, chosen=chosen)
+        _coloured(surface, rect, _line(surface, rect.width, head), head)
 
 
-def _card(
-    surface: Surface,
-    rect: Rect,
-    value: float | None,
-    scale: Span | None,
-    tags: list[Tag],
-    *,
-    by_tag: bool,
-    chosen: bool,
-) -> None:
-    """Two lines: the number on its colour, the tag below it in words."""
+def _card(surface: Surface, rect: Rect, head: Head) -> None:
+    """Two lines: the number on its colour, the tag below it; or the first tag, and the second below it."""
     theme = surface.theme
-    captions = [_caption(tag, rect.width) for tag in tags[:2]] + ["", ""]
-    if by_tag:
-        text, below = captions[0], captions[1]
-    else:
-        text, below = ("" if value is None else compact(value, min(5, rect.width - 1))), captions[0]
-    _coloured(surface, Rect(rect.x, rect.y, rect.width, 1), text, value, scale, tags, by_tag=by_tag, chosen=chosen)
-    ink = theme.accent if chosen else colour(tags[0].name) if below and not theme.plain else theme.dim
-    surface.write(rect.x, rect.y + 1, below, ink, bold=chosen, width=rect.width, align="centre")
+    captions = [_caption(tag, rect.width) for tag in head.tags[:2]] + ["", ""]
+    text = "" if head.value is None else compact(head.value, min(5, rect.width - 1))
+    upper, lower = (captions[0], captions[1]) if head.by_tag else (text, captions[0])
+    _coloured(surface, Rect(rect.x, rect.y, rect.width, 1), upper, head)
+    ink = theme.dim
+    if head.chosen:
+        ink = theme.accent
+    elif lower and not theme.plain:
+        ink = colour(head.tags[1 if head.by_tag else 0].name, light=theme.light)
+    surface.write(rect.x, rect.y + 1, lower, ink, bold=head.chosen, width=rect.width, align="centre")
+
+
+def _line(surface: Surface, width: int, head: Head) -> str:
+    """One line: number and the tag's character, or only the character."""
+    mark = glyph(head.tags[0].name, head.tags[0].detail) if head.tags else " "
+    if head.by_tag and head.tags:
+        return _caption(head.tags[0], width)
+    if head.by_tag or head.value is None:
+        return mark
+    if width >= 7:
+        return f"{compact(head.value, 5)} {mark}"
+    if width >= 5:
+        return f"{compact(head.value, width - 2)}{mark}"
+    if surface.theme.plain:
+        return chr(SHADES[min(len(SHADES) - 1, int(head.level * len(SHADES)))]) * max(1, width - 1)
+    return mark
 
 
 def _caption(tag: Tag, width: int) -> str:
@@ -93,63 +107,31 @@ def _caption(tag: Tag, width: int) -> str:
     return text if len(text) <= width and width >= 6 else glyph(tag.name, tag.detail)
 
 
-def _chip(
-    surface: Surface,
-    rect: Rect,
-    value: float | None,
-    scale: Span | None,
-    tags: list[Tag],
-    *,
-    by_tag: bool,
-    chosen: bool,
-) -> None:
-    """One line: number and the tag's character, or only the character."""
-    mark = glyph(tags[0].name, tags[0].detail) if tags else " "
-    if by_tag and tags:
-        text = _caption(tags[0], rect.width)
-    elif by_tag or value is None:
-        text = mark
-    elif rect.width >= 7:
-        text = f"{compact(value, 5)} {mark}"
-    elif rect.width >= 5:
-        text = f"{compact(value, rect.width - 2)}{mark}"
-    elif surface.theme.plain and scale is not None:
-        text = chr(SHADES[scale.levels(np.array(value), len(SHADES))]) * max(1, rect.width - 1)
-    else:
-        text = mark
-    _coloured(surface, rect, text, value, scale, tags, by_tag=by_tag, chosen=chosen)
-
-
-def _coloured(
-    surface: Surface, rect: Rect, text: str, value: float | None, scale: Span | None, tags: list[Tag], *,
-    by_tag: bool, chosen: bool,
-) -> None:  # fmt: skip
+def _coloured(surface: Surface, rect: Rect, text: str, head: Head) -> None:
     """A line of text on the colour of the head; on the cursor's colour under the cursor."""
     theme = surface.theme
     back = theme.panel
-    if by_tag and tags:
-        back = colour(tags[0].name)
-    elif not by_tag and value is not None and scale is not None:
-        back = int(theme.ramp[int(scale.levels(np.array(value), len(theme.ramp)))])
+    if head.by_tag and head.tags:
+        back = colour(head.tags[0].name)
+    elif not head.by_tag and head.value is not None:
+        back = int(theme.ramp[min(len(theme.ramp) - 1, int(head.level * len(theme.ramp)))])
     if theme.plain:
         back = theme.back
-    ink = theme.text if theme.plain else 0x000000 if luminance(back) > 0.18 else 0xFFFFFF
-    if chosen:
-        back, ink = theme.accent, theme.on_accent
+    ink = theme.text if theme.plain else theme.on(back)
+    if head.chosen:
+        back, ink = theme.accent, theme.on(theme.accent)
     line = fit(text, rect.width, "centre")
-    surface.write(rect.x, rect.y, line, ink, back=back, bold=chosen, reverse=chosen and theme.depth == "mono")
+    surface.write(rect.x, rect.y, line, ink, back=back, bold=head.chosen, reverse=head.chosen and theme.depth == "mono")
 
 
-def _thumb(
-    surface: Surface, rect: Rect, edge: int, maps: Maps | Failure | None, place: tuple[int, int], state: State
-) -> None:
-    """The head's map, pooled to `edge` pixels along its longer side."""
-    if not isinstance(maps, Maps):
-        surface.fill(Rect(rect.x, rect.y, edge, (edge + 1) // 2), surface.theme.panel)
-        return
-    values = maps.patches[place]
-    rows, columns = values.shape
+def small(maps: Maps, edge: int) -> np.ndarray:
+    """The maps of all heads pooled to `edge` pixels along their longer side, (L, H, rows, columns)."""
+    rows, columns = maps.patches.shape[-2:]
     longest = max(rows, columns)
-    small = shrink(values, max(1, round(edge * rows / longest)), max(1, round(edge * columns / longest)))
-    shared = {"head": small, "layer": maps.patches[place[0]], "model": maps.patches}[state.scale]
-    heat(surface, rect.x, rect.y, small, span(shared, log=state.log), 1)
+    return shrink(maps.patches, max(1, round(edge * rows / longest)), max(1, round(edge * columns / longest)))
+
+
+def thumb(surface: Surface, rect: Rect, maps: np.ndarray, place: tuple[int, int], state: State) -> None:
+    """The small map of the head at `place`."""
+    shared = {"head": maps[place], "layer": maps[place[0]], "model": maps}[state.scale]
+    heat(surface, rect.x, rect.y, maps[place], span(shared, log=state.log), 1)

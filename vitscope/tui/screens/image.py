@@ -6,9 +6,9 @@ import numpy as np
 
 from vitscope.store.reader import Run
 from vitscope.tui.book import Book
-from vitscope.tui.library import Failure, Maps, WantPicture
+from vitscope.tui.library import Failure, Maps
 from vitscope.tui.render.heat import bar, heat, mark
-from vitscope.tui.render.photo import overlay, paint, scaled
+from vitscope.tui.render.photo import glow, overlay, paint
 from vitscope.tui.render.surface import Rect, Surface
 from vitscope.tui.screens import maps, numbers
 from vitscope.tui.screens.frame import gone, notice
@@ -26,7 +26,7 @@ def draw(surface: Surface, rect: Rect, state: State, book: Book) -> None:
     if run is None:
         gone(surface, rect)
         return
-    crop = book.get(WantPicture(run.folder, state.image))
+    crop = book.picture(state, run)
     values = book.maps(state, run, image=None if state.averaged else state.image)
     for value in (crop, values):
         if isinstance(value, Failure):
@@ -38,16 +38,19 @@ def draw(surface: Surface, rect: Rect, state: State, book: Book) -> None:
     title = f"attention {maps.asked(state)}, {whose}"
     surface.write(rect.x, rect.y, title, bold=True, width=min(len(title), rect.width))
     first = Rect(rect.x, rect.y + 1, g.columns * times, -(-g.rows * times // 2))
-    if not isinstance(crop, np.ndarray) or not isinstance(values, Maps):
+    photo = book.photograph(state, run, g.rows * times, g.columns * times)
+    if photo is None or not isinstance(values, Maps):
         surface.fill(first, surface.theme.panel)
         return
-    _attention(surface, first, state, values, scaled(crop, g.rows * times, g.columns * times), times)
+    _attention(surface, first, state, values, photo, times)
     scale, wide = maps.scaled(state, values), max(first.width, min(rect.width, 34))
-    bar(surface, rect.x, first.bottom, wide, scale, maps.scale_label(state))
+    ramp = glow(surface.theme) if state.overlay else None
+    bar(surface, rect.x, first.bottom, wide, scale, maps.scale_label(state), ramp)
     x = max(first.right, rect.x + (34 if rect.width > 60 else 0)) + (GAP if rect.width > 60 else 2)
     side = Rect(x, rect.y + (0 if rect.width > 60 else 1), rect.right - x, rect.height)
     if second:
-        side = _photograph(surface, side, state, book, scaled(crop, g.rows * second, g.columns * second), second)
+        small = book.photograph(state, run, g.rows * second, g.columns * second)
+        side = _photograph(surface, side, state, book, photo if small is None else small, second)
     _about(surface, side, first, state, book, run)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from vitscope.store.reader import Run
 from vitscope.tui.book import Book
-from vitscope.tui.library import Failure, Maps, WantAligned, WantOffsets
+from vitscope.tui.library import Failure, Maps
 from vitscope.tui.render.heat import Span, bar, factor, heat, mark, shrink, span
 from vitscope.tui.render.surface import Rect, Surface
 from vitscope.tui.screens.frame import notice
@@ -70,7 +70,7 @@ def aligned(surface: Surface, rect: Rect, state: State, book: Book, run: Run, *,
     surface.write(rect.x, rect.y, title, bold=True, width=min(len(title), rect.width))
     rows, columns = 2 * g.rows - 1, 2 * g.columns - 1
     times = min(most, factor(rows, columns, rect.width, rect.height - 2))
-    layer = book.get(WantAligned(run.folder, state.layer, state.corrected))
+    layer = book.aligned(state, run)
     if isinstance(layer, Failure):
         return notice(surface, Rect(rect.x, rect.y + 1, rect.width, rect.height - 1), layer.sentence)
     if not isinstance(layer, np.ndarray):
@@ -85,7 +85,7 @@ def aligned(surface: Surface, rect: Rect, state: State, book: Book, run: Run, *,
     drawn = heat(surface, rect.x, rect.y + 1, values, scale, max(1, times))
     if times > 1:
         mark(surface, drawn.x, drawn.y, times, g.rows - 1, g.columns - 1)
-    offsets = book.get(WantOffsets(run.folder))
+    offsets = book.offsets(run)
     bar(surface, rect.x, drawn.bottom, max(drawn.width, min(rect.width, 34)), scale, "log" if state.log else "")
     if isinstance(offsets, np.ndarray):
         vector = offsets[state.layer, state.head]

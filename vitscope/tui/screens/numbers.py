@@ -9,7 +9,7 @@ from rich.cells import cell_len
 
 from vitscope.store.reader import Run
 from vitscope.tui.book import OPT_IN, QUANTITIES, Book
-from vitscope.tui.library import Column, Failure, Numbers, WantNumbers, WantOffsets, WantTags
+from vitscope.tui.library import Column, Failure, Numbers
 from vitscope.tui.palettes import rgb_of
 from vitscope.tui.render.surface import Rect, Surface
 from vitscope.tui.render.words import SCORES, TAGS, glyph, number, sentence
@@ -38,7 +38,7 @@ def lines(state: State, book: Book, run: Run) -> list[tuple[str, str, str, str]]
     """(label, value, unit, spread over images) of every number that there is for the head under the cursor."""
     place = state.layer, state.head
     rows = []
-    numbers = book.get(WantNumbers(run.folder))
+    numbers = book.numbers(run)
     known = numbers.columns if isinstance(numbers, Numbers) else {}
     for name in [*QUANTITIES, *(name for name in known if name.startswith("on "))]:
         if (
@@ -61,7 +61,7 @@ def lines(state: State, book: Book, run: Run) -> list[tuple[str, str, str, str]]
             continue
         spread = "" if column.spread is None else f"± {number(float(column.spread[place]), 2)}"
         rows.append((label, number(float(column.values[place])), unit(column.unit), spread))
-        vector = book.get(WantOffsets(run.folder)) if name == "offset" else None
+        vector = book.offsets(run) if name == "offset" else None
         if isinstance(vector, np.ndarray):
             rows[-1] = (label, f"{rows[-1][1]} {direction(vector[place])}", rows[-1][2], "")
     return rows
@@ -69,7 +69,7 @@ def lines(state: State, book: Book, run: Run) -> list[tuple[str, str, str, str]]
 
 def flow(surface: Surface, rect: Rect, state: State, book: Book, run: Run) -> int:
     """Numbers with units, then tags, one after the other as in a text; returns the row below."""
-    found = book.get(WantTags(run.folder))
+    found = book.tags(run)
     mine = found[state.layer][state.head] if isinstance(found, list) else []
     entries = [(label, value, stored) for label, value, stored, _ in lines(state, book, run)]
     entries += [(sentence(tag.name, tag.detail), number(tag.score, 2), SCORES.get(tag.name, "")) for tag in mine]
@@ -89,14 +89,14 @@ def flow(surface: Surface, rect: Rect, state: State, book: Book, run: Run) -> in
 def tags(surface: Surface, rect: Rect, state: State, book: Book, run: Run) -> int:
     """Tags of the head under the cursor with their scores; returns the row below."""
     y = rect.y
-    found = book.get(WantTags(run.folder))
+    found = book.tags(run)
     if found is None or isinstance(found, Failure):
         if found is None and y < rect.bottom:
             surface.write(rect.x, y, "tags …", surface.theme.dim)
         elif isinstance(found, Failure):
             y = notice(surface, rect, found.sentence)
         return y
-    mine = found[state.layer][state.head]  # type: ignore[index]
+    mine = found[state.layer][state.head]
     if not mine and y < rect.bottom:
         surface.write(rect.x, y, "no tag", surface.theme.dim)
         return y + 1
@@ -138,6 +138,7 @@ def unit(stored: str) -> str:
     return {"1": "", "image side": "image sides"}.get(stored, stored)
 
 
-def colour(tag: str) -> int:
-    """The colour of a tag."""
-    return rgb_of(TAGS.get(tag, ("", "", 246))[2])
+def colour(tag: str, *, light: bool = False) -> int:
+    """The colour of a tag: a paper for black text, or with `light` an ink for a light page."""
+    codes = TAGS.get(tag, ("", "", 246, 240))
+    return rgb_of(codes[3] if light else codes[2])

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from vitscope.store.reader import Run
 from vitscope.tui.book import QUANTITIES, Book
-from vitscope.tui.library import Column, Failure, WantTags
-from vitscope.tui.render.heat import bar, span
+from vitscope.tui.library import Column, Failure, Maps
+from vitscope.tui.render.heat import Span, bar, span
 from vitscope.tui.render.surface import Rect, Surface
 from vitscope.tui.render.words import TAGS, counted, glyph
 from vitscope.tui.screens import numbers, peek
-from vitscope.tui.screens.cells import Cells, choose, draw_cell
+from vitscope.tui.screens.cells import Cells, Head, choose, draw_cell, small, thumb
 from vitscope.tui.screens.frame import gone, notice
 from vitscope.tui.screens.reading import reading
 from vitscope.tui.state import State
@@ -45,9 +45,11 @@ def _grid(surface: Surface, rect: Rect, cells: Cells, state: State, book: Book, 
     _heads(surface, rect, cells, state, g.heads)
     column = book.column(run, state.quantity) if state.quantity != "tag" else None
     column = column if isinstance(column, Column) else None
-    scale = span(column.values, zero=QUANTITIES[state.quantity].zero) if column else None
-    tags = book.get(WantTags(run.folder))
+    values = column.values.tolist() if column else None
+    levels = _scale(column, state).share(column.values).tolist() if column else None
+    tags = book.tags(run)
     maps = book.maps(state, run) if cells.thumb else None
+    thumbs = small(maps, cells.thumb) if isinstance(maps, Maps) else None
     shown = max(1, (rect.height - 1) // cells.height)
     first = max(0, min(state.layer - shown // 2, g.layers - shown))
     for layer in range(first, min(first + shown, g.layers)):
@@ -57,14 +59,27 @@ def _grid(surface: Surface, rect: Rect, cells: Cells, state: State, book: Book, 
         surface.write(rect.x, y, str(layer + 1), ink, bold=here, width=LABEL - 1, align="right")
         for head in range(g.heads):
             place = Rect(rect.x + LABEL + head * cells.width, y, cells.width, cells.height)
-            value = float(column.values[layer, head]) if column else None
-            mine = tags[layer][head] if isinstance(tags, list) else []
-            chosen = here and head == state.head
-            draw_cell(surface, place, cells, value, scale, mine, maps, (layer, head), state, chosen=chosen)
+            shows = Head(
+                values[layer][head] if values else None,
+                levels[layer][head] if levels else 0.0,
+                tags[layer][head] if isinstance(tags, list) else [],
+                state.quantity == "tag",
+                here and head == state.head,
+            )
+            if thumbs is not None:
+                thumb(surface, place, thumbs, (layer, head), state)
+            elif cells.thumb:
+                surface.fill(Rect(place.x, place.y, cells.thumb, (cells.thumb + 1) // 2), surface.theme.panel)
+            draw_cell(surface, place, cells, shows)
     if first + shown < g.layers:
         surface.write(rect.x, rect.bottom - 1, "↓", surface.theme.accent, bold=True)
     if first > 0:
         surface.write(rect.x, rect.y + 1, "↑", surface.theme.accent, bold=True)
+
+
+def _scale(column: Column, state: State) -> Span:
+    """The scale of the chosen number over all heads."""
+    return span(column.values, zero=QUANTITIES[state.quantity].zero)
 
 
 def _heads(surface: Surface, rect: Rect, cells: Cells, state: State, heads: int) -> None:
@@ -92,7 +107,7 @@ def _below(surface: Surface, rect: Rect, state: State, book: Book, run: Run) -> 
             unit = numbers.unit(column.unit)
             title = quantity.title if rect.width >= 50 else quantity.short
             label = f"{title}{f', {unit}' if unit else ''}"
-            bar(surface, rect.x, y, rect.width, span(column.values, zero=quantity.zero), label)
+            bar(surface, rect.x, y, rect.width, _scale(column, state), label)
             y += 1
     if y + 1 < rect.bottom:
         _legend(
@@ -104,7 +119,7 @@ def _below(surface: Surface, rect: Rect, state: State, book: Book, run: Run) -> 
 
 def _legend(surface: Surface, rect: Rect, book: Book, run: Run) -> None:
     """Every tag with its character and how many heads have it, in columns."""
-    tags = book.get(WantTags(run.folder))
+    tags = book.tags(run)
     if not isinstance(tags, list):
         return
     found = [tag.name for layer in tags for head in layer for tag in {t.name: t for t in head}.values()]
@@ -114,6 +129,6 @@ def _legend(surface: Surface, rect: Rect, book: Book, run: Run) -> None:
         x, y = rect.x + (i % across) * 26, rect.y + i // across
         if y >= rect.bottom:
             return
-        surface.write(x, y, glyph(name, ""), numbers.colour(name), bold=True)
+        surface.write(x, y, glyph(name, ""), numbers.colour(name, light=surface.theme.light), bold=True)
         x = surface.write(x + 2, y, name, surface.theme.dim)
         surface.write(x + 1, y, counted(found.count(name), "head").split(" head", maxsplit=1)[0])

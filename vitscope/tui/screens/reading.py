@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vitscope.store.reader import Run
 from vitscope.tui.book import QUANTITIES, Book
-from vitscope.tui.library import Column, Failure, WantTags
+from vitscope.tui.library import Column, Failure
 from vitscope.tui.render.surface import Rect, Surface
 from vitscope.tui.render.words import number, sentence
 from vitscope.tui.screens.numbers import unit
@@ -33,7 +33,7 @@ def reading(surface: Surface, rect: Rect, state: State, book: Book, run: Run) ->
         if x + len(spread) <= rect.right:
             x = surface.write(x, rect.y, spread, theme.dim)
         x += 2
-    tags = book.get(WantTags(run.folder))
+    tags = book.tags(run)
     for tag in tags[state.layer][state.head] if isinstance(tags, list) else []:
         text = sentence(tag.name, tag.detail)
         if x + len(text) > rect.right:
