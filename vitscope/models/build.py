@@ -55,8 +55,9 @@ def load(name: str, checkpoint: Path | None = None, image_size: tuple[int, int] 
             raise ModelError(f"{name} has random weights by definition: give either --checkpoint or a random model.")
         module = _from_file(name, architecture, checkpoint, image_size, notes)
     elif untrained:
-        torch.manual_seed(SEED)
-        module = _create(name, architecture, image_size)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(SEED)
+            module = _create(name, architecture, image_size)
     else:
         module = _from_hub(name, architecture, image_size)
     module.eval().requires_grad_(False)
@@ -113,7 +114,7 @@ def _create(name: str, architecture: str, image_size: tuple[int, int] | None, *,
     """timm's model without its classifier; at another image size when one is asked for."""
     size: dict[str, Any] = {} if image_size is None else {"img_size": image_size}
     try:
-        return timm.create_model(architecture, pretrained=pretrained, num_classes=0, **size)
+        module = timm.create_model(architecture, pretrained=pretrained, num_classes=0, **size)
     except (TypeError, AssertionError, ValueError) as error:
         if image_size is None:
             raise ModelError(f"{name} cannot be built: {str(error).splitlines()[0]}") from error
@@ -121,6 +122,19 @@ def _create(name: str, architecture: str, image_size: tuple[int, int] | None, *,
         raise ModelError(
             f"{name} cannot be built for images of {asked} pixels: {str(error).splitlines()[0]}"
         ) from error
+    patch = _patch(module)
+    if image_size is not None and patch is not None and (image_size[0] % patch[0] or image_size[1] % patch[1]):
+        near = "×".join(str(max(round(side / edge), 1) * edge) for side, edge in zip(image_size, patch, strict=True))
+        raise ModelError(
+            f"{name} has patches of {patch[0]}×{patch[1]} pixels, which do not fill images of "
+            f"{image_size[0]}×{image_size[1]}; {near} would work."
+        )
+    return module
+
+
+def _patch(module: nn.Module) -> tuple[int, int] | None:
+    """Height and width of a patch in pixels, where the model says so."""
+    return getattr(getattr(module, "patch_embed", None), "patch_size", None)
 
 
 def _size(module: nn.Module) -> tuple[int, int]:
@@ -165,7 +179,7 @@ def _from_file(
 def _implied_size(module: nn.Module, tensors: dict[str, Tensor]) -> tuple[int, int] | None:
     """The square image size of the file's position table when it differs from the model's; None when they agree."""
     table, own = tensors.get("pos_embed"), getattr(module, "pos_embed", None)
-    patch = getattr(getattr(module, "patch_embed", None), "patch_size", None)
+    patch = _patch(module)
     if table is None or own is None or patch is None or table.ndim != 3 or table.shape == own.shape:
         return None
     prefix = own.shape[1] - module.patch_embed.num_patches  # type: ignore[union-attr,operator]
