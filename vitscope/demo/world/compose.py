@@ -23,7 +23,7 @@ def ground_for(kind: Kind, stream: Stream) -> str:
 
 def thing_at(kind: Kind, x: float, y: float, size: float, stream: Stream) -> Thing:
     """An individual of a kind with a random look and pose, near a place (pixels)."""
-    return Thing(kind, Pose.of(stream), Look.of(stream), x, y, size, stream.between(-0.045, 0.045),
+    return Thing(kind, Pose.of(stream), Look.of(stream), x, y, size, stream.between(-0.03, 0.03),
                  stream.chance(0.5), stream.between(0.82, 1.08))  # fmt: skip
 
 
@@ -42,10 +42,10 @@ def block_before(thing: Thing, share: float, stream: Stream) -> Block:
 def portrait(kind: Kind, *key: object) -> tuple[Picture, str]:
     """One object of a kind filling most of an 80-pixel picture, sometimes partly hidden; and its background's name."""
     stream = Stream("portrait", kind.name, *key)
-    size = stream.between(0.3, 0.48) * SIDE
-    slack = SIDE / 2 - size * 0.85
+    size = stream.between(0.4, 0.54) * SIDE
+    slack = SIDE / 2 - size * 0.9 + 2
     x, y = (SIDE / 2 + stream.between(-slack, slack) for _ in range(2))
     thing = thing_at(kind, x, y, size, stream)
-    blocks = [block_before(thing, stream.between(0.15, 0.4), stream)] if stream.chance(0.3) else []
+    blocks = [block_before(thing, stream.between(0.15, 0.35), stream)] if stream.chance(0.25) else []
     ground = ground_for(kind, stream)
     return render(SIDE, SIDE, [thing], ground=ground, key=(kind.name, *key), blocks=blocks), ground

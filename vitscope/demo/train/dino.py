@@ -1,0 +1,94 @@
+"""DINO: self-distillation from a momentum teacher, with multi-crop, centring and sharpening."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from vitscope.demo.train.loop import Settings
+from vitscope.demo.train.momentum import follow, frozen
+from vitscope.demo.train.pictures import views
+from vitscope.demo.zoo import WIDTH, architecture
+
+if TYPE_CHECKING:
+    from vitscope.demo.train.pictures import Pictures
+
+PROTOTYPES, BOTTLENECK = 1024, 64
+LOCAL_SIDE, LOCALS = 40, 4
+STUDENT_TEMPERATURE, TEACHER_TEMPERATURE = 0.1, 0.04
+MOMENTUM, CENTRE_MOMENTUM = 0.99, 0.9
+
+
+class Head(nn.Module):
+    """An MLP to a unit vector, and its cosines with prototypes of unit length."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mlp = nn.Sequential(
+            nn.Linear(WIDTH, 256), nn.GELU(), nn.Linear(256, 256), nn.GELU(), nn.Linear(256, BOTTLENECK)
+        )
+        self.prototypes = nn.Parameter(torch.randn(PROTOTYPES, BOTTLENECK))
+
+    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+        """CLS tokens [B, width] to scores [B, prototypes]."""
+        return functional.normalize(self.mlp(tokens), dim=1) @ functional.normalize(self.prototypes, dim=1).T
+
+
+class Network(nn.Module):
+    """A ViT that takes pictures of two sizes, and the head on its CLS token."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.vit = architecture("dino")
+        self.head = Head()
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """float [B, 3, side, side] to scores [B, prototypes]; positions are resampled to the side's grid."""
+        vit = self.vit
+        tokens = functional.conv2d(images, vit.patch_embed.proj.weight, vit.patch_embed.proj.bias, stride=8)
+        grid = tokens.shape[-1]
+        spatial = vit.pos_embed[:, 1:].unflatten(1, (10, 10)).permute(0, 3, 1, 2)
+        if grid != spatial.shape[-1]:
+            spatial = functional.interpolate(spatial.float(), size=(grid, grid), mode="bicubic", align_corners=False)
+        tokens = (tokens + spatial).flatten(2).transpose(1, 2)
+        cls = (vit.cls_token + vit.pos_embed[:, :1]).expand(len(tokens), -1, -1).to(tokens.dtype)
+        return self.head(vit.norm(vit.blocks(torch.cat((cls, tokens), 1)))[:, 0])
+
+
+class SelfDistillation(nn.Module):
+    """A student that must say of every view what the teacher says of the other large one."""
+
+    settings = Settings(epochs=5, batch=64, rate=1e-3, decay=0.05)
+    centre: torch.Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.student = Network()
+        self.teacher = frozen(copy.deepcopy(self.student))
+        self.register_buffer("centre", torch.zeros(PROTOTYPES))
+
+    def exported(self) -> nn.Module:
+        """The teacher's ViT, as DINO ships it."""
+        return self.teacher.vit
+
+    def loss(self, pictures: Pictures, chosen: torch.Tensor, progress: float) -> torch.Tensor:  # noqa: ARG002
+        """Cross entropy between the centred, sharpened teacher and the student, over all pairs of unequal views."""
+        images = pictures.images[chosen]
+        large = torch.cat([views(images, area=(0.4, 1.0), colour=0.9, grey=0.15) for _ in range(2)])
+        small = [views(images, side=LOCAL_SIDE, area=(0.15, 0.4), colour=0.9, grey=0.15) for _ in range(LOCALS)]
+        with torch.no_grad():
+            said = self.teacher(large).float()
+            target = ((said - self.centre) / TEACHER_TEMPERATURE).softmax(1).chunk(2)
+            self.centre.lerp_(said.mean(0), 1 - CENTRE_MOMENTUM)
+        scores = torch.cat((self.student(large), self.student(torch.cat(small)))).float() / STUDENT_TEMPERATURE
+        logs = scores.log_softmax(1).chunk(2 + LOCALS)
+        terms = [-(target[t] * logs[s]).sum(1).mean() for t in range(2) for s in range(2 + LOCALS) if s != t]
+        return torch.stack(terms).mean()
+
+    def after_step(self, progress: float) -> None:
+        """The teacher follows the student."""
+        follow(self.teacher, self.student, MOMENTUM, progress)
