@@ -26,7 +26,9 @@ class TextEncoder(nn.Module):
         super().__init__()
         self.embedding = nn.Embedding(words + 1, WIDTH, padding_idx=0)
         self.pos_embed = nn.Parameter(torch.randn(LENGTH, WIDTH) * 0.02)
-        layer = nn.TransformerEncoderLayer(WIDTH, 4, 2 * WIDTH, dropout=0.0, activation="gelu", batch_first=True, norm_first=True)
+        layer = nn.TransformerEncoderLayer(
+            WIDTH, 4, 2 * WIDTH, dropout=0.0, activation="gelu", batch_first=True, norm_first=True
+        )
         self.layers = nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)
         self.norm = nn.LayerNorm(WIDTH)
 

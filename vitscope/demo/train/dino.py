@@ -12,13 +12,15 @@ from torch.nn import functional
 from vitscope.demo.train.loop import Settings
 from vitscope.demo.train.momentum import follow, frozen
 from vitscope.demo.train.pictures import views
-from vitscope.demo.zoo import WIDTH, architecture
+from vitscope.demo.train.positions import start_positions
+from vitscope.demo.train.windows import cls_of_views, side_at
+from vitscope.demo.zoo import PATCH, SIDE, WIDTH, architecture
 
 if TYPE_CHECKING:
     from vitscope.demo.train.pictures import Pictures
 
 PROTOTYPES, BOTTLENECK = 1024, 64
-LOCAL_SIDE, LOCALS = 40, 4
+LOCAL_SIDE, LOCALS = 32, 4
 STUDENT_TEMPERATURE, TEACHER_TEMPERATURE = 0.1, 0.04
 MOMENTUM, CENTRE_MOMENTUM = 0.99, 0.9
 
@@ -44,19 +46,12 @@ class Network(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.vit = architecture("dino")
+        start_positions(self.vit, SIDE // PATCH, WIDTH)
         self.head = Head()
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """float [B, 3, side, side] to scores [B, prototypes]; positions are resampled to the side's grid."""
-        vit = self.vit
-        tokens = functional.conv2d(images, vit.patch_embed.proj.weight, vit.patch_embed.proj.bias, stride=8)
-        grid = tokens.shape[-1]
-        spatial = vit.pos_embed[:, 1:].unflatten(1, (10, 10)).permute(0, 3, 1, 2)
-        if grid != spatial.shape[-1]:
-            spatial = functional.interpolate(spatial.float(), size=(grid, grid), mode="bicubic", align_corners=False)
-        tokens = (tokens + spatial).flatten(2).transpose(1, 2)
-        cls = (vit.cls_token + vit.pos_embed[:, :1]).expand(len(tokens), -1, -1).to(tokens.dtype)
-        return self.head(vit.norm(vit.blocks(torch.cat((cls, tokens), 1)))[:, 0])
+        """float [B, 3, side, side] to scores [B, prototypes]."""
+        return self.head(cls_of_views(self.vit, images))
 
 
 class SelfDistillation(nn.Module):
@@ -75,10 +70,10 @@ class SelfDistillation(nn.Module):
         """The teacher's ViT, as DINO ships it."""
         return self.teacher.vit
 
-    def loss(self, pictures: Pictures, chosen: torch.Tensor, progress: float) -> torch.Tensor:  # noqa: ARG002
+    def loss(self, pictures: Pictures, chosen: torch.Tensor, progress: float) -> torch.Tensor:
         """Cross entropy between the centred, sharpened teacher and the student, over all pairs of unequal views."""
-        images = pictures.images[chosen]
-        large = torch.cat([views(images, area=(0.4, 1.0), colour=0.9, grey=0.15) for _ in range(2)])
+        images, side = pictures.images[chosen], side_at(progress)
+        large = torch.cat([views(images, side=side, area=(0.4, 1.0), colour=0.9, grey=0.15) for _ in range(2)])
         small = [views(images, side=LOCAL_SIDE, area=(0.15, 0.4), colour=0.9, grey=0.15) for _ in range(LOCALS)]
         with torch.no_grad():
             said = self.teacher(large).float()

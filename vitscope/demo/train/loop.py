@@ -15,18 +15,20 @@ from typing import TYPE_CHECKING, Any, Protocol
 import torch
 
 from vitscope.demo.train.evaluate import cls_features, knn, spread
+from vitscope.demo.train.optimiser import optimiser_for
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from torch import nn
 
+    from vitscope.demo.train.optimiser import MuonAdamW
     from vitscope.demo.train.pictures import Pictures
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What a method is trained with; `rate` is AdamW's highest learning rate."""
+    """What a method is trained with; `rate` is the highest learning rate, in AdamW's units."""
 
     epochs: int
     batch: int = 64
@@ -76,16 +78,6 @@ def rate_at(progress: float, settings: Settings) -> float:
     return settings.rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * along)))
 
 
-def optimiser_for(module: nn.Module, settings: Settings) -> torch.optim.AdamW:
-    """AdamW without weight decay on biases, norms, tokens and positions."""
-    named = [(name, p) for name, p in module.named_parameters() if p.requires_grad]
-    plain = [p for name, p in named if p.ndim < 2 or "token" in name or "pos_embed" in name or "bias_table" in name]
-    kept = {id(p) for p in plain}
-    decayed = [p for _, p in named if id(p) not in kept]
-    groups = [{"params": decayed, "weight_decay": settings.decay}, {"params": plain, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=settings.rate, betas=(0.9, 0.95))
-
-
 def unfuse_attention(module: nn.Module) -> None:
     """On a CPU, torch's fused attention is three times slower in bfloat16 backward than the plain one."""
     for part in module.modules():
@@ -100,7 +92,7 @@ def fit(method: Any, train: Pictures, val: Pictures, *, state: Path, curve: Path
     method.to(device).train()
     if device.type == "cpu":
         unfuse_attention(method)
-    optimiser = optimiser_for(method, settings)
+    optimiser = optimiser_for(method, settings.rate, settings.decay)
     rows: list[Row] = []
     first = 0
     if state.exists():
@@ -112,12 +104,15 @@ def fit(method: Any, train: Pictures, val: Pictures, *, state: Path, curve: Path
     for epoch in range(first, settings.epochs):
         row = _epoch(method, optimiser, train, val, epoch, seed)
         rows.append(row)
-        _save(state, {"method": method.state_dict(), "optimiser": optimiser.state_dict(), "rows": [asdict(r) for r in rows]})
+        _save(
+            state,
+            {"method": method.state_dict(), "optimiser": optimiser.state_dict(), "rows": [asdict(r) for r in rows]},
+        )
         write_curve(curve, rows)
         say(f"{curve.stem} {row}", flush=True)
 
 
-def _epoch(method: Any, optimiser: torch.optim.AdamW, train: Pictures, val: Pictures, epoch: int, seed: int) -> Row:
+def _epoch(method: Any, optimiser: MuonAdamW, train: Pictures, val: Pictures, epoch: int, seed: int) -> Row:
     settings: Settings = method.settings
     started = time.perf_counter()
     torch.manual_seed(seed * 1000 + epoch)

@@ -13,12 +13,26 @@ from vitscope.demo.train.loop import Settings
 from vitscope.demo.train.momentum import follow, frozen, mlp
 from vitscope.demo.train.pictures import views
 from vitscope.demo.train.positions import fix_positions
+from vitscope.demo.train.windows import cls_of_views, side_at
 from vitscope.demo.zoo import PATCH, SIDE, WIDTH, architecture
 
 if TYPE_CHECKING:
     from vitscope.demo.train.pictures import Pictures
 
 TEMPERATURE, MOMENTUM, SHARED = 0.2, 0.99, 64
+
+
+class Encoder(nn.Module):
+    """A ViT and the projector on its CLS token."""
+
+    def __init__(self, vit: nn.Module) -> None:
+        super().__init__()
+        self.vit = vit
+        self.projector = mlp((WIDTH, 256, 256, SHARED), last_norm=True)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """float [B, 3, side, side] to [B, SHARED]."""
+        return self.projector(cls_of_views(self.vit, images))
 
 
 class MomentumContrast(nn.Module):
@@ -31,18 +45,18 @@ class MomentumContrast(nn.Module):
         vit = architecture("moco")
         fix_positions(vit, SIDE // PATCH, WIDTH)
         frozen(vit.patch_embed)  # type: ignore[arg-type]  # random and fixed: MoCo-v3's remedy against instability
-        self.base = nn.Sequential(vit, mlp((WIDTH, 256, 256, SHARED), last_norm=True))
+        self.base = Encoder(vit)
         self.slow = frozen(copy.deepcopy(self.base))
         self.predictor = mlp((SHARED, 256, SHARED), last_norm=True)
 
     def exported(self) -> nn.Module:
         """The base encoder's ViT, as MoCo-v3 ships it."""
-        return self.base[0]
+        return self.base.vit
 
-    def loss(self, pictures: Pictures, chosen: torch.Tensor, progress: float) -> torch.Tensor:  # noqa: ARG002
+    def loss(self, pictures: Pictures, chosen: torch.Tensor, progress: float) -> torch.Tensor:
         """InfoNCE over the batch, of each view's prediction against the other view's momentum key."""
-        images = pictures.images[chosen]
-        seen = torch.cat([views(images, area=(0.3, 1.0), colour=0.9, grey=0.15) for _ in range(2)])
+        images, side = pictures.images[chosen], side_at(progress)
+        seen = torch.cat([views(images, side=side, area=(0.3, 1.0), colour=0.9, grey=0.15) for _ in range(2)])
         queries = functional.normalize(self.predictor(self.base(seen)).float(), dim=1).chunk(2)
         with torch.no_grad():
             keys = functional.normalize(self.slow(seen).float(), dim=1).chunk(2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import torch
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 def mlp(widths: Sequence[int], *, last_norm: bool) -> nn.Sequential:
     """Linear layers with batch norm and ReLU between them, as in MoCo-v3; `last_norm` adds a plain norm at the end."""
     layers: list[nn.Module] = []
-    for place, (wide, next_wide) in enumerate(zip(widths, widths[1:], strict=False)):
+    for place, (wide, next_wide) in enumerate(pairwise(widths)):
         layers.append(nn.Linear(wide, next_wide, bias=False))
         if place < len(widths) - 2:
             layers += [nn.BatchNorm1d(next_wide), nn.ReLU()]

@@ -24,7 +24,7 @@ TRAIN_PER_CLASS, VAL_PER_CLASS = 500, 25
 
 @dataclass
 class Pictures:
-    """One split: `images` uint8 [N, 3, 80, 80], `labels` int64 [N], `captions` N sentences, `masks` bool [N, 80, 80]."""
+    """One split of N: `images` uint8 [N, 3, 80, 80], `labels` int64 [N], `captions`, `masks` bool [N, 80, 80]."""
 
     images: torch.Tensor
     labels: torch.Tensor
@@ -80,7 +80,12 @@ def _uniform(count: int, low: float, high: float, device: torch.device) -> torch
 
 
 def views(
-    images: torch.Tensor, *, side: int = SIDE, area: tuple[float, float] = (0.5, 1.0), colour: float = 0.4, grey: float = 0.0
+    images: torch.Tensor,
+    *,
+    side: int = SIDE,
+    area: tuple[float, float] = (0.5, 1.0),
+    colour: float = 0.4,
+    grey: float = 0.0,
 ) -> torch.Tensor:
     """A random view of each picture: crop, mirror, colours; normalised float32 [B, 3, side, side].
 

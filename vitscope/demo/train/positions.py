@@ -17,7 +17,7 @@ def sine_cosine(grid: int, width: int) -> torch.Tensor:
 
 
 def start_positions(vit: nn.Module, grid: int, width: int) -> None:
-    """Let a timm ViT's learnt positions start from the fixed ones: neighbours are then neighbours from the first step."""
+    """Let a timm ViT's learnt positions start from the fixed ones: neighbours are alike from the first step."""
     with torch.no_grad():
         vit.pos_embed.copy_(sine_cosine(grid, width) * 0.5)
 

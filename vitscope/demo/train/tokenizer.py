@@ -8,7 +8,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from vitscope.demo.train.loop import Settings, optimiser_for, rate_at
+from vitscope.demo.train.loop import Settings, rate_at
+from vitscope.demo.train.optimiser import optimiser_for
 from vitscope.demo.train.pictures import views
 from vitscope.demo.zoo import PATCH
 
@@ -79,7 +80,7 @@ def trained_tokenizer(pictures: Pictures, seed: int) -> tuple[Tokenizer, list[tu
     torch.manual_seed(seed)
     device = pictures.images.device
     tokenizer = Tokenizer().to(device).train()
-    optimiser = optimiser_for(tokenizer, SETTINGS)
+    optimiser = optimiser_for(tokenizer, SETTINGS.rate, SETTINGS.decay)
     curve: list[tuple[int, float, float]] = []
     for step in range(STEPS):
         for group in optimiser.param_groups:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from vitscope.demo.world.parts import Part, Pose, bone, tip
 
 
@@ -21,8 +23,7 @@ def quadruped(
     x, y = long * 0.72, -high * 0.35
     parts.append(bone("Body", x, y + 0.06, up, neck + 0.12, 0.2, shape="box", mark="neck"))
     x, y = tip(x, y, up, neck + 0.1)
-    for side in (-0.06, 0.08):
-        parts.append(_crest(crest, x + side * head * 3.2, y - head * 0.6, head, side))
+    parts += [_crest(crest, x + side * head * 3.2, y - head * 0.6, head, side) for side in (-0.06, 0.08)]
     parts.append(Part("Head", "disc", x + head * 0.4, y, head * 1.25, head * 0.8, 0.07 + 0.05 * pose.nod, 0, "head"))
     if trunk:
         parts.append(bone("Head", x + head * 1.2, y, 0.97 + 0.05 * pose.swing, trunk, 0.15, shape="box", mark="trunk"))
@@ -56,7 +57,9 @@ def biped(pose: Pose, *, arms: float, tail: float, ears: bool, lean: float) -> l
         parts.append(bone("Hand", shoulder[0] + 0.12 * side, shoulder[1], turn, arms, 0.14, tone=tone, mark=mark))
     x, y = shoulder[0] + 0.05 * pose.nod + 0.04, -0.5
     if ears:
-        parts += [bone("Head", x + dx, y, 0.5 + dx / 2, 0.5, 0.14, tone=1, mark=m) for dx, m in ((-0.1, "ear"), (0.1, ""))]
+        parts += [
+            bone("Head", x + dx, y, 0.5 + dx / 2, 0.5, 0.14, tone=1, mark=m) for dx, m in ((-0.1, "ear"), (0.1, ""))
+        ]
     parts.append(Part("Head", "disc", x, y, 0.22, 0.2, 0.0, 0, "head"))
     parts.append(Part("Head", "disc", x + 0.08, y + 0.04, 0.12, 0.11, 0.0, 3, "face"))
     parts.append(Part("Head", "disc", x + 0.09, y - 0.02, 0.045, 0.045, 0.0, 2))
@@ -82,7 +85,9 @@ def fish(pose: Pose, *, long: float, high: float, tail: str, fin: str) -> list[P
     parts.append(Part("Body", "disc", 0, 0, long, high, 0.0, 0, "body"))
     snout = "triangle" if fin == "sail" else "disc"
     parts.append(Part("Head", snout, long * 0.72, 0, high * 0.75, long * 0.34, 0.75, 1, "head", (0.0, 0.5)))
-    parts.append(bone("Fin", long * 0.25, high * 0.2, 0.1 + 0.06 * pose.nod, 0.34, 0.2, shape="wedge", tone=2, mark="side fin"))
+    parts.append(
+        bone("Fin", long * 0.25, high * 0.2, 0.1 + 0.06 * pose.nod, 0.34, 0.2, shape="wedge", tone=2, mark="side fin")
+    )
     parts.append(Part("Head", "disc", long * 0.68, -high * 0.2, 0.06, 0.06, 0.0, 3, "eye"))
     return parts
 
@@ -91,7 +96,9 @@ def wader(pose: Pose) -> list[Part]:
     """A bird on long legs with a long neck and a long beak."""
     parts = [bone("Tail", -0.3, -0.05, 0.22, 0.36, 0.2, shape="wedge", tone=1, mark="tail")]
     for side, mark in ((1, "far foot"), (-1, "near foot")):
-        parts.append(bone("Foot", 0.06 * side, 0.15, 0.05 * side * pose.swing, 0.78, 0.08, shape="box", tone=2, mark=mark))
+        parts.append(
+            bone("Foot", 0.06 * side, 0.15, 0.05 * side * pose.swing, 0.78, 0.08, shape="box", tone=2, mark=mark)
+        )
     parts.append(Part("Body", "disc", 0, 0, 0.4 + 0.04 * pose.long, 0.25 + 0.03 * pose.thick, 0.0, 0, "body"))
     parts.append(bone("Wing", 0.15, -0.05, 0.22 + 0.02 * pose.swing, 0.55, 0.24, tone=1, mark="wing"))
     up = 0.56 + 0.03 * pose.nod
@@ -107,7 +114,10 @@ def owl(pose: Pose) -> list[Part]:
     """A bird seen from the front: upright, folded wings, two large eyes."""
     high = 0.62 + 0.04 * pose.long
     parts = [bone("Tail", 0, high * 0.7, 0.02 * pose.swing, 0.36, 0.3, shape="box", tone=2, mark="tail")]
-    parts += [Part("Foot", "disc", 0.14 * s, high + 0.08, 0.1, 0.07, 0.0, 3, m) for s, m in ((-1, "left foot"), (1, "right foot"))]
+    parts += [
+        Part("Foot", "disc", 0.14 * s, high + 0.08, 0.1, 0.07, 0.0, 3, m)
+        for s, m in ((-1, "left foot"), (1, "right foot"))
+    ]
     parts.append(Part("Body", "disc", 0, 0.12, 0.44 + 0.04 * pose.thick, high, 0.0, 0, "body"))
     for side, mark in ((-1, "left wing"), (1, "right wing")):
         turn = -side * (0.02 + 0.03 * (1 + pose.swing))
@@ -144,7 +154,7 @@ def snake(pose: Pose) -> list[Part]:
     phase = 0.12 * pose.swing
     points = [(-0.9 + 0.2 * i * (1 + 0.04 * pose.long), _zigzag(i / 4 + phase) * wave) for i in range(9)]
     parts: list[Part] = []
-    for i, ((x0, y0), (x1, y1)) in enumerate(zip(points, points[1:], strict=False)):
+    for i, ((x0, y0), (x1, y1)) in enumerate(pairwise(points)):
         mark = {0: "tail", 2: "first bend", 4: "middle", 6: "last bend"}.get(i, "")
         half = max(abs(x1 - x0), abs(y1 - y0)) / 2 + 0.07
         shape_turn = 0.125 * (1 if (y1 - y0) > 0 else -1) if abs(y1 - y0) > 0.05 else 0.0
@@ -169,7 +179,11 @@ def turtle(pose: Pose) -> list[Part]:
     parts.append(bone("Head", 0.5, 0.08, 0.7, 0.32 + reach, 0.18, shape="box", tone=1))
     parts.append(Part("Head", "disc", 0.82 + reach, -0.02, 0.17, 0.14, 0.0, 1, "head"))
     parts.append(Part("Head", "disc", 0.87 + reach, -0.06, 0.04, 0.04, 0.0, 2))
-    parts.append(Part("Body", "dome", 0, 0.12, 0.64 + 0.05 * pose.long, 0.55 + 0.06 * pose.thick, 0.0, 0, "shell top", (0, -0.85)))
+    parts.append(
+        Part(
+            "Body", "dome", 0, 0.12, 0.64 + 0.05 * pose.long, 0.55 + 0.06 * pose.thick, 0.0, 0, "shell top", (0, -0.85)
+        )
+    )
     parts.append(Part("Body", "box", 0, 0.15, 0.68, 0.07, 0.0, 3, "shell rim"))
     return parts
 
@@ -183,6 +197,5 @@ def lizard(pose: Pose) -> list[Part]:
         parts.append(bone("Foot", x, 0.05 * side, turn, 0.46, 0.13, tone=1, mark=mark))
     parts.append(Part("Body", "disc", 0, 0, 0.46 + 0.04 * pose.long, 0.19 + 0.03 * pose.thick, 0.0, 0, "body"))
     parts.append(Part("Head", "triangle", 0.62, 0.05 * pose.nod, 0.2, 0.27, 0.75, 0, "head"))
-    for side in (-1, 1):
-        parts.append(Part("Head", "disc", 0.55, 0.05 * pose.nod + 0.09 * side, 0.05, 0.05, 0.0, 2))
-    return parts
+    eye = 0.05 * pose.nod
+    return parts + [Part("Head", "disc", 0.55, eye + 0.09 * side, 0.05, 0.05, 0.0, 2) for side in (-1, 1)]

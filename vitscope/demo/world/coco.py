@@ -31,7 +31,9 @@ def category_id(index: int) -> int:
 
 def write(root: Path) -> Iterator[None]:
     """Write `annotations/instances_{split}2017.json` and `{split}2017/*.jpg`; yields once for each picture."""
-    categories = [{"id": category_id(i), "name": kind.name, "supercategory": kind.group} for i, kind in enumerate(KINDS)]
+    categories = [
+        {"id": category_id(i), "name": kind.name, "supercategory": kind.group} for i, kind in enumerate(KINDS)
+    ]
     number = 0
     for split, count in COUNTS.items():
         folder = root / f"{split}2017"
@@ -42,10 +44,13 @@ def write(root: Path) -> Iterator[None]:
             number += 7
             picture, crowd = _scene(split, index)
             write_png(folder / f"{number:012d}.jpg", picture.image)
-            images.append({"id": number, "file_name": f"{number:012d}.jpg", "width": WIDTH, "height": HEIGHT, "license": 1})
+            images.append(
+                {"id": number, "file_name": f"{number:012d}.jpg", "width": WIDTH, "height": HEIGHT, "license": 1}
+            )
             annotations += _annotations(picture, crowd, number, len(annotations) + 1)
             yield
-        content = {"info": {"description": "vitscope's embedded world", "year": 2017}, "licenses": [{"id": 1, "name": "MIT", "url": ""}],
+        content = {"info": {"description": "vitscope's embedded world", "year": 2017},
+                   "licenses": [{"id": 1, "name": "MIT", "url": ""}],
                    "images": images, "annotations": annotations, "categories": categories}  # fmt: skip
         write_json(root / "annotations" / f"instances_{split}2017.json", content)
 
@@ -57,7 +62,10 @@ def _scene(split: str, index: int) -> tuple[Picture, int]:
     crowd = 0
     if index % CROWD_EVERY == 2:
         kind, crowd = stream.choice(KINDS), 7
-        things = [thing_at(kind, 15 + 21 * i + stream.between(-3, 3), stream.between(20, 34), 12, stream) for i in range(crowd)]
+        things = [
+            thing_at(kind, 15 + 21 * i + stream.between(-3, 3), stream.between(20, 34), 12, stream)
+            for i in range(crowd)
+        ]
     wanted = 0 if index % (2 * CROWD_EVERY) == 5 else 2 + stream.below(3)
     for place in range(wanted):
         x = WIDTH * (place + 0.5) / wanted + stream.between(-14, 14)

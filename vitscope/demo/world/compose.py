@@ -33,10 +33,16 @@ def block_before(thing: Thing, share: float, stream: Stream) -> Block:
     reach = thing.size * share
     side = stream.choice((-1, 1))
     if stream.chance(0.4):
-        return Block("disc", thing.x + side * thing.size * 0.7, thing.y + thing.size * 0.7, reach * 1.4, reach * 1.2, 0.0, colour)
+        return Block(
+            "disc", thing.x + side * thing.size * 0.7, thing.y + thing.size * 0.7, reach * 1.4, reach * 1.2, 0.0, colour
+        )
     if stream.chance(0.5):
-        return Block("box", thing.x + side * thing.size * (0.95 - share), thing.y, reach, thing.size * 1.6, 0.02 * side, colour)
-    return Block("box", thing.x, thing.y + thing.size * (1.0 - share * 0.6), thing.size * 1.6, reach * 0.6, 0.01 * side, colour)
+        return Block(
+            "box", thing.x + side * thing.size * (0.95 - share), thing.y, reach, thing.size * 1.6, 0.02 * side, colour
+        )
+    return Block(
+        "box", thing.x, thing.y + thing.size * (1.0 - share * 0.6), thing.size * 1.6, reach * 0.6, 0.01 * side, colour
+    )
 
 
 def portrait(kind: Kind, *key: object) -> tuple[Picture, str]:

@@ -50,7 +50,9 @@ def _thing(name: str, place: int, count: int, share: float, stream: Stream) -> T
     x = WIDTH * (0.2 + 0.6 * along)
     y = HEIGHT * (place + 1) / (count + 1) + 6 * sine(share * 1.5 + phase)
     pose = Pose(sine(2 * share + phase), sine(share + phase), build.long, build.thick)
-    return Thing(kind, pose, look, x, y, size * (1 + 0.15 * sine(share * 0.5)), 0.02 * sine(share + phase), not rightwards)
+    return Thing(
+        kind, pose, look, x, y, size * (1 + 0.15 * sine(share * 0.5)), 0.02 * sine(share + phase), not rightwards
+    )
 
 
 def write(root: Path) -> Iterator[None]:

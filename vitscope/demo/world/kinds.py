@@ -33,7 +33,11 @@ class Kind:
 _quadruped = animals.quadruped
 _TABLE: tuple[tuple[str, str, Callable[[Pose], list[Part]]], ...] = (
     ("giraffe", "Quadruped", partial(_quadruped, neck=0.75, legs=0.72, tail=(0.4, 0.1), head=0.17, crest="knobs")),
-    ("elephant", "Quadruped", partial(_quadruped, neck=0.1, legs=0.5, tail=(0.4, 0.08), head=0.3, crest="flaps", trunk=0.65)),
+    (
+        "elephant",
+        "Quadruped",
+        partial(_quadruped, neck=0.1, legs=0.5, tail=(0.4, 0.08), head=0.3, crest="flaps", trunk=0.65),
+    ),
     ("ox", "Quadruped", partial(_quadruped, neck=0.14, legs=0.52, tail=(0.6, 0.09), head=0.22, crest="horns")),
     ("fox", "Quadruped", partial(_quadruped, neck=0.22, legs=0.42, tail=(0.75, 0.3), head=0.2, crest="ears")),
     ("kangaroo", "Biped", partial(animals.biped, arms=0.35, tail=0.95, ears=True, lean=0.06)),

@@ -20,9 +20,10 @@ COLOURS: dict[str, Colour] = {
 COATS = ("plain", "striped", "banded", "spotted", "chequered")
 GROUNDS = ("grass", "sand", "water", "sky", "brick", "planks", "leaves", "gravel")
 HABITATS: dict[str, tuple[str, str]] = {
-    "Quadruped": ("grass", "leaves"), "Biped": ("grass", "sand"), "Fish": ("water", "gravel"), "Bird": ("sky", "leaves"),
-    "Snake": ("sand", "leaves"), "Reptile": ("gravel", "sand"), "Car": ("brick", "gravel"), "Bicycle": ("brick", "planks"),
-    "Boat": ("water", "sky"), "Aeroplane": ("sky", "gravel"), "Bottle": ("planks", "brick"),
+    "Quadruped": ("grass", "leaves"), "Biped": ("grass", "sand"), "Fish": ("water", "gravel"),
+    "Bird": ("sky", "leaves"), "Snake": ("sand", "leaves"), "Reptile": ("gravel", "sand"),
+    "Car": ("brick", "gravel"), "Bicycle": ("brick", "planks"), "Boat": ("water", "sky"),
+    "Aeroplane": ("sky", "gravel"), "Bottle": ("planks", "brick"),
 }  # fmt: skip
 
 _GROUND_COLOURS: dict[str, tuple[Colour, Colour]] = {

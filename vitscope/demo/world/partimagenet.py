@@ -32,7 +32,9 @@ def split_of(index: int) -> str:
 
 def write(root: Path) -> Iterator[None]:
     """Write `{split}.json` and `{split}/<wnid>/<wnid>_<n>.JPEG`; yields once for each picture."""
-    categories = [{"id": i, "name": f"{group} {part}", "supercategory": group} for i, (group, part) in enumerate(CATEGORIES)]
+    categories = [
+        {"id": i, "name": f"{group} {part}", "supercategory": group} for i, (group, part) in enumerate(CATEGORIES)
+    ]
     number = 0
     for split in ("train", "val", "test"):
         images: list[dict[str, Any]] = []

@@ -89,13 +89,18 @@ def write(root: Path) -> Iterator[None]:
             stream = Stream("query", number, index)
             picture = _photograph(individual.met(stream, stream.between(28, 38)), 0.0, number, index, "query")
             queries.append(f"{stem}_{900000 + index:06d}")
-            truths.append({"bbx": [float(value) for value in picture.box(0)], **{k: list(v) for k, v in sorted_out.items()}})
+            truths.append(
+                {"bbx": [float(value) for value in picture.box(0)], **{k: list(v) for k, v in sorted_out.items()}}
+            )
             write_png(folder / f"{queries[-1]}.jpg", picture.image)
             yield
     for index in range(STRANGERS):
         stranger = Individual.of(KINDS[index % len(KINDS)], "stranger", index)
         stream = Stream("stranger", index)
-        write_png(folder / f"stranger_{index:06d}.jpg", _photograph(stranger.met(stream, stream.between(14, 38)), 0.0, "stranger", index).image)
+        write_png(
+            folder / f"stranger_{index:06d}.jpg",
+            _photograph(stranger.met(stream, stream.between(14, 38)), 0.0, "stranger", index).image,
+        )
         names.append(f"stranger_{index:06d}")
         yield
     content = {"gnd": truths, "imlist": names, "qimlist": queries}

@@ -112,7 +112,10 @@ def box_of(mask: np.ndarray) -> tuple[int, int, int, int]:
 
 def _in_object(part: Part, p: float, q: float) -> tuple[float, float]:
     c, s = cosine(part.turn), sine(part.turn)
-    return part.x + c * part.half_width * p - s * part.half_height * q, part.y + s * part.half_width * p + c * part.half_height * q
+    return (
+        part.x + c * part.half_width * p - s * part.half_height * q,
+        part.y + s * part.half_width * p + c * part.half_height * q,
+    )
 
 
 class Canvas:
@@ -160,7 +163,11 @@ class Canvas:
         if covered is None:
             return
         where, inside, p, q = covered
-        patterned = looks.coat(thing.look.coat, p * np.float32(w), q * np.float32(h), thing.look.pitch) if part.tone == 0 else None
+        patterned = (
+            looks.coat(thing.look.coat, p * np.float32(w), q * np.float32(h), thing.look.pitch)
+            if part.tone == 0
+            else None
+        )
         colour = np.array(thing.look.tones[part.tone], np.float32)
         if patterned is not None:
             colour = np.where(patterned[:, :, None], np.array(thing.look.tones[1], np.float32), colour)
@@ -179,7 +186,9 @@ class Canvas:
         if covered is None:
             return
         where, inside, _, _ = covered
-        painted = (_shade(inside.shape)[:, :, None] * np.array(block.colour, np.float32) * np.float32(0.8)).astype(np.uint8)
+        painted = (_shade(inside.shape)[:, :, None] * np.array(block.colour, np.float32) * np.float32(0.8)).astype(
+            np.uint8
+        )
         np.copyto(self.colour[where], painted, where=inside[:, :, None])
         np.copyto(self.owner[where], np.uint8(OCCLUDER), where=inside)
         np.copyto(self.part[where], np.uint8(0), where=inside)
@@ -188,7 +197,15 @@ class Canvas:
         """The averaged colours and the ground truth at the finished size."""
         wide = self.colour.astype(np.uint16)
         total = wide[0::2, 0::2] + wide[1::2, 0::2] + wide[0::2, 1::2] + wide[1::2, 1::2]
-        return (total >> 2).astype(np.uint8), self.owner[::SAMPLES, ::SAMPLES].copy(), self.part[::SAMPLES, ::SAMPLES].copy()
+        return (
+            (total >> 2).astype(np.uint8),
+            self.owner[::SAMPLES, ::SAMPLES].copy(),
+            self.part[::SAMPLES, ::SAMPLES].copy(),
+        )
+
+
+_SIDES = {"box": (1.0, 0.0), "triangle": (0.5, 0.5), "wedge": (0.7, 0.3), "hull": (0.85, 0.15)}
+"""Half the width of a straight-sided shape at its middle, and what it loses towards its far end."""
 
 
 def _shade(shape: tuple[int, ...]) -> np.ndarray:
@@ -206,22 +223,16 @@ def _inside(shape: str, p: np.ndarray, q: np.ndarray) -> np.ndarray:
         if shape == "ring":
             return (square <= one) & (square >= half)
         return square <= one if shape == "disc" else (square <= one) & (q <= 0)
-    level = np.abs(q) <= one
-    if shape == "box":
-        return level & (side <= one)
-    if shape == "triangle":
-        return level & (side <= (one - q) * half)
-    if shape == "wedge":
-        return level & (side <= np.float32(0.7) - q * np.float32(0.3))
-    if shape == "hull":
-        return level & (side <= np.float32(0.85) - q * np.float32(0.15))
-    return (p >= -one) & (q <= one) & (p * half - q * half <= 0)
+    if shape == "corner":
+        return (p >= -one) & (q <= one) & (p <= q)
+    middle, slope = (np.float32(value) for value in _SIDES[shape])
+    return (np.abs(q) <= one) & (side <= middle - q * slope)
 
 
 def render(
     width: int, height: int, things: list[Thing], *, ground: str, key: tuple, blocks: list[Block] | None = None
 ) -> Picture:
-    """Draw a scene; later things stand before earlier ones, blocks before all.  `key` names its background and light."""
+    """Draw a scene; later things stand before earlier ones, blocks before all; `key` names its ground and light."""
     stream = Stream("scene", *key)
     canvas = Canvas(looks.ground(ground, height, width, stream))
     full = [canvas.draw(thing, index) for index, thing in enumerate(things)]

@@ -19,7 +19,20 @@ if TYPE_CHECKING:
 
     from vitscope.demo.world.kinds import Kind
 
-CATEGORIES = ("giraffe", "elephant", "fox", "kangaroo", "tuna", "heron", "owl", "turtle", "hatchback", "bicycle", "junk", "jet")
+CATEGORIES = (
+    "giraffe",
+    "elephant",
+    "fox",
+    "kangaroo",
+    "tuna",
+    "heron",
+    "owl",
+    "turtle",
+    "hatchback",
+    "bicycle",
+    "junk",
+    "jet",
+)
 SPLITS: dict[str, tuple[int, int]] = {"trn": (0, 2), "val": (2, 4), "test": (4, 9)}
 """Which of a category's pictures a split pairs, from first to last, exclusive."""
 PICTURES_EACH = 9

@@ -6,7 +6,10 @@ from vitscope.demo.world.parts import Part, Pose, bone
 
 
 def _wheel(x: float, y: float, radius: float, mark: str) -> list[Part]:
-    return [Part("Tier", "disc", x, y, radius, radius, 0.0, 2, mark), Part("Tier", "disc", x, y, radius / 2, radius / 2, 0.0, 3)]
+    return [
+        Part("Tier", "disc", x, y, radius, radius, 0.0, 2, mark),
+        Part("Tier", "disc", x, y, radius / 2, radius / 2, 0.0, 3),
+    ]
 
 
 def hatchback(pose: Pose) -> list[Part]:
@@ -37,7 +40,10 @@ def lorry(pose: Pose) -> list[Part]:
 def bicycle(pose: Pose) -> list[Part]:
     """Two ring wheels joined by a frame."""
     reach = 0.52 + 0.03 * pose.long
-    parts = [Part("Tier", "ring", -reach, 0.3, 0.4, 0.4, 0.0, 2, "rear wheel"), Part("Tier", "ring", reach, 0.3, 0.4, 0.4, 0.0, 2, "front wheel")]
+    parts = [
+        Part("Tier", "ring", -reach, 0.3, 0.4, 0.4, 0.0, 2, "rear wheel"),
+        Part("Tier", "ring", reach, 0.3, 0.4, 0.4, 0.0, 2, "front wheel"),
+    ]
     wide = 0.11 + 0.02 * pose.thick
     lean = 0.06 * pose.nod
     parts.append(bone("Body", -reach, 0.3, 0.75, reach, wide, shape="box", mark="pedals"))
@@ -83,7 +89,9 @@ def junk(pose: Pose) -> list[Part]:
         parts.append(bone("Body", x, 0.4, 0.5, 1.15, 0.06, shape="box", tone=2))
         for row in range(3):
             width = 0.3 + 0.04 * pose.swing
-            parts.append(Part("Sail", "box", x, 0.08 - 0.3 * row, width, 0.12, 0.01 * pose.nod, 1, mark if row == 1 else ""))
+            parts.append(
+                Part("Sail", "box", x, 0.08 - 0.3 * row, width, 0.12, 0.01 * pose.nod, 1, mark if row == 1 else "")
+            )
     parts.append(Part("Body", "hull", 0, 0.55, 0.8 + 0.04 * pose.long, 0.22 + 0.03 * pose.thick, 0.0, 0, "hull"))
     parts.append(Part("Body", "box", -0.66, 0.25, 0.16, 0.16, 0.0, 0, "stern"))
     parts.append(Part("Body", "box", 0.7, 0.38, 0.08, 0.06, 0.0, 3, "bow"))
@@ -94,7 +102,10 @@ def jet(pose: Pose) -> list[Part]:
     """An aeroplane from above: swept wings with an engine under each."""
     sweep = 0.08 + 0.015 * pose.swing
     parts: list[Part] = []
-    for side, wing, engine, tail in ((-1, "left wing", "left engine", "left tail"), (1, "right wing", "right engine", "right tail")):
+    for side, wing, engine, tail in (
+        (-1, "left wing", "left engine", "left tail"),
+        (1, "right wing", "right engine", "right tail"),
+    ):
         turn = (0.0 + sweep) if side > 0 else (0.5 - sweep)
         parts.append(bone("Wing", 0.12, 0.05 * side, turn, 0.92, 0.36, shape="wedge", tone=1, mark=wing))
         parts.append(Part("Engine", "box", -0.02, 0.4 * side, 0.16, 0.08, 0.0, 2, engine))
