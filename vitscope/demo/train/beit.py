@@ -41,7 +41,7 @@ def blockwise_mask(generator_device: torch.device, count: int) -> torch.Tensor:
 class MaskedTokens(nn.Module):
     """A ViT that sees a mask token in place of the hidden patches, and a linear layer to the visual tokens."""
 
-    settings = Settings(epochs=10, batch=64, rate=1e-3)
+    settings = Settings(epochs=8, batch=96, rate=2e-3)
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ class MaskedTokens(nn.Module):
         """The ViT without the mask token and the last linear layer."""
         return self.vit
 
-    def loss(self, pictures: Pictures, chosen: torch.Tensor, progress: float) -> torch.Tensor:  # noqa: ARG002
+    def loss(self, pictures: Pictures, chosen: torch.Tensor, *, cooling: bool) -> torch.Tensor:  # noqa: ARG002
         """Cross entropy of the hidden patches' visual tokens."""
         vit = self.vit
         images = views(pictures.images[chosen], area=(0.5, 1.0), colour=0.2)
@@ -69,5 +69,5 @@ class MaskedTokens(nn.Module):
         scores = self.tell(vit.norm(x)[:, 1:][hidden])
         return functional.cross_entropy(scores.float(), codes[hidden])
 
-    def after_step(self, progress: float) -> None:
+    def after_step(self) -> None:
         """Nothing follows a step."""

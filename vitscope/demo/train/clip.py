@@ -10,7 +10,9 @@ from torch.nn import functional
 
 from vitscope.demo.train.loop import Settings
 from vitscope.demo.train.pictures import views
-from vitscope.demo.zoo import WIDTH, architecture
+from vitscope.demo.train.positions import start_positions
+from vitscope.demo.train.windows import cls_of_some, kept_at
+from vitscope.demo.zoo import PATCH, SIDE, WIDTH, architecture
 
 if TYPE_CHECKING:
     from vitscope.demo.train.pictures import Pictures
@@ -42,13 +44,14 @@ class TextEncoder(nn.Module):
 class ImageText(nn.Module):
     """A ViT and a text encoder that meet in one space, with a learnt temperature."""
 
-    settings = Settings(epochs=9, batch=128, rate=1.5e-3)
+    settings = Settings(epochs=10, batch=128, rate=2e-3)
 
     def __init__(self, captions: list[str]) -> None:
         super().__init__()
         vocabulary = sorted({word for caption in captions for word in caption.split()})
         self.index = {word: place + 1 for place, word in enumerate(vocabulary)}
         self.vit = architecture("clip")
+        start_positions(self.vit, SIDE // PATCH, WIDTH)
         self.text = TextEncoder(len(vocabulary))
         self.from_vit = nn.Linear(WIDTH, SHARED, bias=False)
         self.from_text = nn.Linear(WIDTH, SHARED, bias=False)
@@ -66,15 +69,16 @@ class ImageText(nn.Module):
             numbers[row, : len(known)] = torch.tensor(known)
         return numbers
 
-    def loss(self, pictures: Pictures, chosen: torch.Tensor, progress: float) -> torch.Tensor:  # noqa: ARG002
+    def loss(self, pictures: Pictures, chosen: torch.Tensor, *, cooling: bool) -> torch.Tensor:
         """Cross entropy over the batch's pictures and over its captions."""
         seen = views(pictures.images[chosen], colour=0.0, area=(0.6, 1.0))
         words = self.words([pictures.captions[i] for i in chosen.tolist()]).to(seen.device)
-        image = functional.normalize(self.from_vit(self.vit(seen)).float(), dim=1)
+        looked = cls_of_some(self.vit, seen, kept=kept_at(cooling=cooling))
+        image = functional.normalize(self.from_vit(looked).float(), dim=1)
         text = functional.normalize(self.from_text(self.text(words)).float(), dim=1)
         scores = self.log_scale.clamp(max=4.6).exp() * image @ text.T
         target = torch.arange(len(scores), device=scores.device)
         return (functional.cross_entropy(scores, target) + functional.cross_entropy(scores.T, target)) / 2
 
-    def after_step(self, progress: float) -> None:
+    def after_step(self) -> None:
         """Nothing follows a step."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from vitscope.demo.train.pictures import Pictures
 
 PROTOTYPES, BOTTLENECK = 1024, 64
-LOCAL_SIDE, LOCALS = 32, 4
+LOCAL_SIDE, LOCALS = 32, 3
 STUDENT_TEMPERATURE, TEACHER_TEMPERATURE = 0.1, 0.04
 MOMENTUM, CENTRE_MOMENTUM = 0.99, 0.9
 
@@ -57,7 +57,7 @@ class Network(nn.Module):
 class SelfDistillation(nn.Module):
     """A student that must say of every view what the teacher says of the other large one."""
 
-    settings = Settings(epochs=5, batch=64, rate=1e-3, decay=0.05)
+    settings = Settings(epochs=8, batch=64, rate=1e-3)
     centre: torch.Tensor
 
     def __init__(self) -> None:
@@ -70,9 +70,9 @@ class SelfDistillation(nn.Module):
         """The teacher's ViT, as DINO ships it."""
         return self.teacher.vit
 
-    def loss(self, pictures: Pictures, chosen: torch.Tensor, progress: float) -> torch.Tensor:
+    def loss(self, pictures: Pictures, chosen: torch.Tensor, *, cooling: bool) -> torch.Tensor:
         """Cross entropy between the centred, sharpened teacher and the student, over all pairs of unequal views."""
-        images, side = pictures.images[chosen], side_at(progress)
+        images, side = pictures.images[chosen], side_at(cooling=cooling)
         large = torch.cat([views(images, side=side, area=(0.4, 1.0), colour=0.9, grey=0.15) for _ in range(2)])
         small = [views(images, side=LOCAL_SIDE, area=(0.15, 0.4), colour=0.9, grey=0.15) for _ in range(LOCALS)]
         with torch.no_grad():
@@ -84,6 +84,6 @@ class SelfDistillation(nn.Module):
         terms = [-(target[t] * logs[s]).sum(1).mean() for t in range(2) for s in range(2 + LOCALS) if s != t]
         return torch.stack(terms).mean()
 
-    def after_step(self, progress: float) -> None:
+    def after_step(self) -> None:
         """The teacher follows the student."""
-        follow(self.teacher, self.student, MOMENTUM, progress)
+        follow(self.teacher, self.student, MOMENTUM)

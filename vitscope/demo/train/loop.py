@@ -7,7 +7,6 @@ again does what the uninterrupted run would have done.
 from __future__ import annotations
 
 import csv
-import math
 import time
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, Protocol
@@ -26,6 +25,9 @@ if TYPE_CHECKING:
     from vitscope.demo.train.pictures import Pictures
 
 
+CLIMB = 100
+
+
 @dataclass(frozen=True)
 class Settings:
     """What a method is trained with; `rate` is the highest learning rate, in AdamW's units."""
@@ -34,8 +36,11 @@ class Settings:
     batch: int = 64
     rate: float = 1e-3
     decay: float = 0.05
-    warmup: float = 0.05
-    """Share of all steps in which the rate climbs; afterwards it falls as a cosine to a hundredth."""
+    cooldown: int = 2
+    """Epochs at the end in which the rate falls to nothing; before, it is constant, after a climb of `CLIMB` steps.
+
+    Nothing else depends on the number of epochs: a training may be given more of them, or fewer, while it runs.
+    """
 
 
 @dataclass(frozen=True)
@@ -61,21 +66,19 @@ class Method(Protocol):
         """The ViT that is evaluated and shipped."""
         ...
 
-    def loss(self, pictures: Pictures, chosen: torch.Tensor, progress: float) -> torch.Tensor:
-        """The mean loss of the chosen pictures (int64 [B]); `progress` runs from 0 to 1 over the training."""
+    def loss(self, pictures: Pictures, chosen: torch.Tensor, *, cooling: bool) -> torch.Tensor:
+        """The mean loss of the chosen pictures (int64 [B]); `cooling` in the last epochs, when the rate falls."""
         ...
 
-    def after_step(self, progress: float) -> None:
+    def after_step(self) -> None:
         """What follows an optimiser step, such as a momentum update."""
         ...
 
 
-def rate_at(progress: float, settings: Settings) -> float:
-    """The learning rate at a share of all steps."""
-    if progress < settings.warmup:
-        return settings.rate * progress / settings.warmup
-    along = (progress - settings.warmup) / (1 - settings.warmup)
-    return settings.rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * along)))
+def rate_at(step: int, steps: int, settings: Settings) -> float:
+    """The learning rate at a step of the whole training, of which every epoch has `steps`."""
+    left = (settings.epochs * steps - step) / (settings.cooldown * steps)
+    return settings.rate * min(1.0, (step + 1) / CLIMB, left)
 
 
 def unfuse_attention(module: nn.Module) -> None:
@@ -120,19 +123,19 @@ def _epoch(method: Any, optimiser: MuonAdamW, train: Pictures, val: Pictures, ep
     order = torch.randperm(len(train.images))
     steps = len(order) // settings.batch
     total, rate = 0.0, 0.0
+    cooling = epoch >= settings.epochs - settings.cooldown
     for step in range(steps):
-        progress = (epoch * steps + step) / (settings.epochs * steps)
-        rate = rate_at((epoch * steps + step + 1) / (settings.epochs * steps), settings)
+        rate = rate_at(epoch * steps + step, steps, settings)
         for group in optimiser.param_groups:
             group["lr"] = rate
         chosen = order[step * settings.batch : (step + 1) * settings.batch].to(device)
         with torch.autocast(device.type, torch.bfloat16):
-            loss = method.loss(train, chosen, progress)
+            loss = method.loss(train, chosen, cooling=cooling)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_([p for p in method.parameters() if p.grad is not None], 1.0)
         optimiser.step()
-        method.after_step(progress)
+        method.after_step()
         total += float(loss.detach())
     seconds = time.perf_counter() - started
     scores, wide = _scores(method.exported(), train.every(10), val)

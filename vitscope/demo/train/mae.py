@@ -32,7 +32,7 @@ def patches(images: torch.Tensor) -> torch.Tensor:
 class MaskedAutoencoder(nn.Module):
     """A ViT that sees a quarter of a picture, and a decoder that is thrown away after training."""
 
-    settings = Settings(epochs=20, batch=128, rate=1.5e-3)
+    settings = Settings(epochs=16, batch=128, rate=2e-3)
     positions: torch.Tensor
 
     def __init__(self) -> None:
@@ -49,7 +49,7 @@ class MaskedAutoencoder(nn.Module):
         """The encoder."""
         return self.vit
 
-    def loss(self, pictures: Pictures, chosen: torch.Tensor, progress: float) -> torch.Tensor:  # noqa: ARG002
+    def loss(self, pictures: Pictures, chosen: torch.Tensor, *, cooling: bool) -> torch.Tensor:  # noqa: ARG002
         """Mean squared error of the hidden patches' pixels, each patch normalised by its own mean and deviation."""
         vit = self.vit
         images = views(pictures.images[chosen], area=(0.5, 1.0), colour=0.0)
@@ -68,5 +68,5 @@ class MaskedAutoencoder(nn.Module):
         hidden = (back >= SEEN).float()
         return (error * hidden).sum() / hidden.sum()
 
-    def after_step(self, progress: float) -> None:
+    def after_step(self) -> None:
         """Nothing follows a step."""

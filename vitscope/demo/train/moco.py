@@ -38,7 +38,7 @@ class Encoder(nn.Module):
 class MomentumContrast(nn.Module):
     """A base encoder with a predictor, and the momentum encoder that it must agree with."""
 
-    settings = Settings(epochs=7, batch=128, rate=1.5e-3, decay=0.05)
+    settings = Settings(epochs=8, batch=96, rate=2e-3)
 
     def __init__(self) -> None:
         super().__init__()
@@ -53,9 +53,9 @@ class MomentumContrast(nn.Module):
         """The base encoder's ViT, as MoCo-v3 ships it."""
         return self.base.vit
 
-    def loss(self, pictures: Pictures, chosen: torch.Tensor, progress: float) -> torch.Tensor:
+    def loss(self, pictures: Pictures, chosen: torch.Tensor, *, cooling: bool) -> torch.Tensor:
         """InfoNCE over the batch, of each view's prediction against the other view's momentum key."""
-        images, side = pictures.images[chosen], side_at(progress)
+        images, side = pictures.images[chosen], side_at(cooling=cooling)
         seen = torch.cat([views(images, side=side, area=(0.3, 1.0), colour=0.9, grey=0.15) for _ in range(2)])
         queries = functional.normalize(self.predictor(self.base(seen)).float(), dim=1).chunk(2)
         with torch.no_grad():
@@ -65,6 +65,6 @@ class MomentumContrast(nn.Module):
         terms = [functional.cross_entropy(q @ k.T / TEMPERATURE, target) for q, k in pairs]
         return torch.stack(terms).mean() * 2 * TEMPERATURE
 
-    def after_step(self, progress: float) -> None:
+    def after_step(self) -> None:
         """The momentum encoder follows the base encoder."""
-        follow(self.slow, self.base, MOMENTUM, progress)
+        follow(self.slow, self.base, MOMENTUM)

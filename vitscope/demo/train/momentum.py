@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -32,9 +31,8 @@ def frozen(module: nn.Module) -> nn.Module:
     return module
 
 
-def follow(slow: nn.Module, fast: nn.Module, start: float, progress: float) -> None:
-    """Move the slow module towards the fast one; the momentum climbs from `start` to 1 as a cosine."""
-    keep = 1 - (1 - start) * (math.cos(math.pi * progress) + 1) / 2
+def follow(slow: nn.Module, fast: nn.Module, momentum: float) -> None:
+    """Move the slow module's parameters towards the fast one's."""
     with torch.no_grad():
         for old, new in zip(slow.parameters(), fast.parameters(), strict=True):
-            old.lerp_(new, 1 - keep)
+            old.lerp_(new, 1 - momentum)

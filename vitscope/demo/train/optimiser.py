@@ -22,10 +22,11 @@ def orthogonal(matrices: torch.Tensor) -> torch.Tensor:
     a, b, c = _QUINTIC
     tall = matrices.shape[-2] > matrices.shape[-1]
     x = matrices.transpose(-2, -1) if tall else matrices
-    x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
+    x = (x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)).bfloat16()
     for _ in range(NEWTON_STEPS):
         gram = x @ x.transpose(-2, -1)
         x = a * x + (b * gram + c * gram @ gram) @ x
+    x = x.to(matrices.dtype)
     return x.transpose(-2, -1) if tall else x
 
 

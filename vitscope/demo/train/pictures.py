@@ -18,7 +18,7 @@ from vitscope.demo.world.stream import Stream
 if TYPE_CHECKING:
     from pathlib import Path
 
-TRAIN_PER_CLASS, VAL_PER_CLASS = 500, 25
+TRAIN_PER_CLASS, VAL_PER_CLASS = 400, 25
 """The class folders that the world writes hold the first of these training pictures and all of the others."""
 
 
