@@ -13,7 +13,7 @@ from vitscope.demo.train.loop import Settings
 from vitscope.demo.train.momentum import follow, frozen
 from vitscope.demo.train.pictures import views
 from vitscope.demo.train.positions import start_positions
-from vitscope.demo.train.windows import cls_of_views, side_at
+from vitscope.demo.train.windows import area_at, cls_of_views, side_at
 from vitscope.demo.zoo import PATCH, SIDE, WIDTH, architecture
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 PROTOTYPES, BOTTLENECK = 1024, 64
 LOCAL_SIDE, LOCALS = 32, 3
 STUDENT_TEMPERATURE, TEACHER_TEMPERATURE = 0.1, 0.04
-MOMENTUM, CENTRE_MOMENTUM = 0.99, 0.9
+MOMENTUM, CENTRE_MOMENTUM = 0.97, 0.9
 
 
 class Head(nn.Module):
@@ -57,7 +57,7 @@ class Network(nn.Module):
 class SelfDistillation(nn.Module):
     """A student that must say of every view what the teacher says of the other large one."""
 
-    settings = Settings(epochs=8, batch=64, rate=1e-3)
+    settings = Settings(epochs=10, batch=64, rate=1.5e-3)
     centre: torch.Tensor
 
     def __init__(self) -> None:
@@ -72,9 +72,10 @@ class SelfDistillation(nn.Module):
 
     def loss(self, pictures: Pictures, chosen: torch.Tensor, *, cooling: bool) -> torch.Tensor:
         """Cross entropy between the centred, sharpened teacher and the student, over all pairs of unequal views."""
-        images, side = pictures.images[chosen], side_at(cooling=cooling)
-        large = torch.cat([views(images, side=side, area=(0.4, 1.0), colour=0.9, grey=0.15) for _ in range(2)])
-        small = [views(images, side=LOCAL_SIDE, area=(0.15, 0.4), colour=0.9, grey=0.15) for _ in range(LOCALS)]
+        images = pictures.images[chosen]
+        side, area = side_at(cooling=cooling), area_at(cooling=cooling)
+        large = torch.cat([views(images, side=side, area=area, colour=0.8, grey=0.15) for _ in range(2)])
+        small = [views(images, side=LOCAL_SIDE, area=(0.1, 0.3), colour=0.8, grey=0.15) for _ in range(LOCALS)]
         with torch.no_grad():
             said = self.teacher(large).float()
             target = ((said - self.centre) / TEACHER_TEMPERATURE).softmax(1).chunk(2)

@@ -116,12 +116,12 @@ def table(models: dict[str, nn.Module], train: Pictures, val: Pictures) -> list[
     for name, model in models.items():
         attention = attention_summary(model, val)
         gallery, queries = cls_features(model, train.images), cls_features(model, val.images)
-        for layer in range(DEPTH):
-            rows.append(
-                {"model": name, "layer": layer + 1,
-                 "knn": knn(gallery[layer], train.labels, queries[layer], val.labels), "spread": spread(queries[layer]),
-                 **{key: values[layer] for key, values in attention.items()}, "mask_area": area}
-            )  # fmt: skip
+        rows += [
+            {"model": name, "layer": layer + 1,
+             "knn": knn(gallery[layer], train.labels, queries[layer], val.labels), "spread": spread(queries[layer]),
+             **{key: values[layer] for key, values in attention.items()}, "mask_area": area}
+            for layer in range(DEPTH)
+        ]  # fmt: skip
     return rows
 
 

@@ -13,13 +13,13 @@ from vitscope.demo.train.loop import Settings
 from vitscope.demo.train.momentum import follow, frozen, mlp
 from vitscope.demo.train.pictures import views
 from vitscope.demo.train.positions import fix_positions
-from vitscope.demo.train.windows import cls_of_views, side_at
+from vitscope.demo.train.windows import area_at, cls_of_views, side_at
 from vitscope.demo.zoo import PATCH, SIDE, WIDTH, architecture
 
 if TYPE_CHECKING:
     from vitscope.demo.train.pictures import Pictures
 
-TEMPERATURE, MOMENTUM, SHARED = 0.2, 0.99, 64
+TEMPERATURE, MOMENTUM, SHARED = 0.2, 0.95, 64
 
 
 class Encoder(nn.Module):
@@ -38,7 +38,7 @@ class Encoder(nn.Module):
 class MomentumContrast(nn.Module):
     """A base encoder with a predictor, and the momentum encoder that it must agree with."""
 
-    settings = Settings(epochs=8, batch=96, rate=2e-3)
+    settings = Settings(epochs=10, batch=64, rate=2e-3)
 
     def __init__(self) -> None:
         super().__init__()
@@ -55,8 +55,9 @@ class MomentumContrast(nn.Module):
 
     def loss(self, pictures: Pictures, chosen: torch.Tensor, *, cooling: bool) -> torch.Tensor:
         """InfoNCE over the batch, of each view's prediction against the other view's momentum key."""
-        images, side = pictures.images[chosen], side_at(cooling=cooling)
-        seen = torch.cat([views(images, side=side, area=(0.3, 1.0), colour=0.9, grey=0.15) for _ in range(2)])
+        images = pictures.images[chosen]
+        side, area = side_at(cooling=cooling), area_at(cooling=cooling)
+        seen = torch.cat([views(images, side=side, area=area, colour=0.8, grey=0.15) for _ in range(2)])
         queries = functional.normalize(self.predictor(self.base(seen)).float(), dim=1).chunk(2)
         with torch.no_grad():
             keys = functional.normalize(self.slow(seen).float(), dim=1).chunk(2)

@@ -49,3 +49,8 @@ def cls_of_some(vit: nn.Module, images: torch.Tensor, *, kept: int) -> torch.Ten
 def kept_at(*, cooling: bool) -> int:
     """How many of a whole picture's hundred patches a supervised ViT sees: half, and all at the end of the training."""
     return 100 if cooling else 50
+
+
+def area_at(*, cooling: bool) -> tuple[float, float]:
+    """The share of a picture that a large view shows, such that its patches keep their scale on the average."""
+    return (0.4, 1.0) if cooling else (0.25, 0.8)

@@ -37,7 +37,7 @@ def frame(film: str, kinds: tuple[str, ...], time: int) -> Picture:
     ground = stream.choice(GROUNDS)
     share = time / (FRAMES - 1)
     things = [_thing(name, place, len(kinds), share, stream) for place, name in enumerate(kinds)]
-    blocks = [Block("box", WIDTH * 0.55, HEIGHT / 2, 9, HEIGHT, 0.0, (150, 140, 130))] if "pillar" in film else []
+    blocks = [Block("box", WIDTH * 0.55, HEIGHT / 2, 20, HEIGHT, 0.0, (150, 140, 130))] if "pillar" in film else []
     return render(WIDTH, HEIGHT, things, ground=ground, key=("davis", film), blocks=blocks)
 
 
@@ -45,10 +45,10 @@ def _thing(name: str, place: int, count: int, share: float, stream: Stream) -> T
     kind = next(kind for kind in KINDS if kind.name == name)
     look, build, phase = Look.of(stream), Pose.of(stream), stream.between(0, 1)
     size = stream.between(26, 34) * (1.25 if count == 1 else 1.0)
-    rightwards = (place % 2 == 0) == stream.chance(0.9)
+    rightwards = place % 2 == 0
     along = share if rightwards else 1 - share
     x = WIDTH * (0.2 + 0.6 * along)
-    y = HEIGHT * (place + 1) / (count + 1) + 6 * sine(share * 1.5 + phase)
+    y = HEIGHT * (0.5 + 0.14 * (place - (count - 1) / 2)) + 6 * sine(share * 1.5 + phase)
     pose = Pose(sine(2 * share + phase), sine(share + phase), build.long, build.thick)
     return Thing(
         kind, pose, look, x, y, size * (1 + 0.15 * sine(share * 0.5)), 0.02 * sine(share + phase), not rightwards

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 WIDTH, HEIGHT = 112, 84
 INDIVIDUALS, PICTURES_EACH, QUERIES_EACH, STRANGERS = 12, 14, 2, 60
 COUNT = INDIVIDUALS * (PICTURES_EACH + QUERIES_EACH) + STRANGERS
-EASY_SHARE, EASY_SIZE, JUNK_SHARE = 0.85, 26.0, 0.5
+EASY_SHARE, EASY_SIZE, JUNK_SHARE = 0.85, 24.0, 0.65
 """Easy: at least this much visible, and at least this large (pixels, half the side); junk: less than this visible."""
 
 
