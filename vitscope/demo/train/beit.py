@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -41,7 +41,7 @@ def blockwise_mask(generator_device: torch.device, count: int) -> torch.Tensor:
 class MaskedTokens(nn.Module):
     """A ViT that sees a mask token in place of the hidden patches, and a linear layer to the visual tokens."""
 
-    settings = Settings(epochs=8, batch=96, rate=2e-3)
+    settings = Settings(epochs=6, batch=96, rate=2e-3, cooldown=1)
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         super().__init__()
@@ -56,7 +56,7 @@ class MaskedTokens(nn.Module):
 
     def loss(self, pictures: Pictures, chosen: torch.Tensor, *, cooling: bool) -> torch.Tensor:  # noqa: ARG002
         """Cross entropy of the hidden patches' visual tokens."""
-        vit = self.vit
+        vit: Any = self.vit
         images = views(pictures.images[chosen], area=(0.5, 1.0), colour=0.2)
         with torch.no_grad():
             codes = self.tokenizer.codes(images)

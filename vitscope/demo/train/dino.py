@@ -57,13 +57,14 @@ class Network(nn.Module):
 class SelfDistillation(nn.Module):
     """A student that must say of every view what the teacher says of the other large one."""
 
-    settings = Settings(epochs=10, batch=64, rate=1.5e-3)
+    settings = Settings(epochs=7, batch=64, rate=1.5e-3, cooldown=1)
     centre: torch.Tensor
 
     def __init__(self) -> None:
         super().__init__()
         self.student = Network()
-        self.teacher = frozen(copy.deepcopy(self.student))
+        self.teacher = copy.deepcopy(self.student)
+        frozen(self.teacher)
         self.register_buffer("centre", torch.zeros(PROTOTYPES))
 
     def exported(self) -> nn.Module:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class Supervised(nn.Module):
     """A ViT and a linear classifier on its CLS token."""
 
-    settings = Settings(epochs=12, rate=2e-3)
+    settings = Settings(epochs=10, rate=2e-3)
 
     def __init__(self) -> None:
         super().__init__()

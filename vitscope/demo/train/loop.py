@@ -83,7 +83,8 @@ def rate_at(step: int, steps: int, settings: Settings) -> float:
 
 def unfuse_attention(module: nn.Module) -> None:
     """On a CPU, torch's fused attention is three times slower in bfloat16 backward than the plain one."""
-    for part in module.modules():
+    parts: Any = module.modules()
+    for part in parts:
         if hasattr(part, "fused_attn"):
             part.fused_attn = False
 

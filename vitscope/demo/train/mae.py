@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from timm.models.vision_transformer import Block
@@ -32,7 +32,7 @@ def patches(images: torch.Tensor) -> torch.Tensor:
 class MaskedAutoencoder(nn.Module):
     """A ViT that sees a quarter of a picture, and a decoder that is thrown away after training."""
 
-    settings = Settings(epochs=16, batch=128, rate=2e-3)
+    settings = Settings(epochs=12, batch=96, rate=2e-3)
     positions: torch.Tensor
 
     def __init__(self) -> None:
@@ -51,7 +51,7 @@ class MaskedAutoencoder(nn.Module):
 
     def loss(self, pictures: Pictures, chosen: torch.Tensor, *, cooling: bool) -> torch.Tensor:  # noqa: ARG002
         """Mean squared error of the hidden patches' pixels, each patch normalised by its own mean and deviation."""
-        vit = self.vit
+        vit: Any = self.vit
         images = views(pictures.images[chosen], area=(0.5, 1.0), colour=0.0)
         order = torch.rand(len(images), GRID * GRID, device=images.device).argsort(1)
         back = order.argsort(1)

@@ -50,8 +50,8 @@ class MuonAdamW(torch.optim.Optimizer):
                 for p in used:
                     self._adam(p, group["lr"])
 
-    def _muon(self, used: list[torch.Tensor], rate: float) -> None:
-        by_shape: dict[torch.Size, list[torch.Tensor]] = {}
+    def _muon(self, used: list[Any], rate: float) -> None:
+        by_shape: dict[torch.Size, list[Any]] = {}
         for p in used:
             by_shape.setdefault(p.shape, []).append(p)
         for shape, same in by_shape.items():
@@ -65,7 +65,7 @@ class MuonAdamW(torch.optim.Optimizer):
             for p, update in zip(same, orthogonal(torch.stack(pushed)), strict=True):
                 p.add_(update, alpha=-rate * scale)
 
-    def _adam(self, p: torch.Tensor, rate: float) -> None:
+    def _adam(self, p: Any, rate: float) -> None:
         state = self.state[p]
         if not state:
             state |= {"mean": torch.zeros_like(p), "square": torch.zeros_like(p), "steps": 0}

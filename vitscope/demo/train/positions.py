@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import nn
 
@@ -18,8 +20,9 @@ def sine_cosine(grid: int, width: int) -> torch.Tensor:
 
 def start_positions(vit: nn.Module, grid: int, width: int) -> None:
     """Let a timm ViT's learnt positions start from the fixed ones: neighbours are alike from the first step."""
+    model: Any = vit
     with torch.no_grad():
-        vit.pos_embed.copy_(sine_cosine(grid, width) * 0.5)
+        model.pos_embed.copy_(sine_cosine(grid, width) * 0.5)
 
 
 def fix_positions(vit: nn.Module, grid: int, width: int) -> None:

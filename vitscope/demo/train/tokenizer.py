@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from vitscope.demo.train.pictures import Pictures
 
 CODES, CODE_WIDTH = 256, 16
-SETTINGS = Settings(epochs=1, batch=64, rate=2e-3)
+SETTINGS = Settings(epochs=1, batch=64, rate=2e-3, cooldown=1)
 STEPS = 500
 KEEP = 0.97
 """How slowly a code moves towards the mean of the patches that chose it."""
@@ -84,7 +84,7 @@ def trained_tokenizer(pictures: Pictures, seed: int) -> tuple[Tokenizer, list[tu
     curve: list[tuple[int, float, float]] = []
     for step in range(STEPS):
         for group in optimiser.param_groups:
-            group["lr"] = rate_at((step + 1) / STEPS, SETTINGS)
+            group["lr"] = rate_at(step, STEPS, SETTINGS)
         chosen = torch.randint(len(pictures.images), (SETTINGS.batch,)).to(device)
         with torch.autocast(device.type, torch.bfloat16):
             loss = tokenizer.loss(views(pictures.images[chosen], colour=0.2))

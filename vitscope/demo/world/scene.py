@@ -19,6 +19,8 @@ from vitscope.demo.world.stream import Stream, cosine, sine
 if TYPE_CHECKING:
     from vitscope.demo.world.kinds import Kind
 
+Frame = tuple[float, float, float, float]
+Covered = tuple[tuple[slice, slice], np.ndarray, np.ndarray, np.ndarray]
 SAMPLES = 2
 OCCLUDER = 255
 _CATEGORY_OF = {pair: index for index, pair in enumerate(CATEGORIES)}
@@ -40,7 +42,7 @@ class Thing:
     squeeze: float = 1.0
     """Width over height: a turn away from the viewer."""
 
-    def frame(self) -> tuple[float, float, float, float]:
+    def frame(self) -> Frame:
         """The matrix (xx, xy, yx, yy) from object units to pixels."""
         c, s = cosine(self.turn) * self.size, sine(self.turn) * self.size
         wide = -self.squeeze if self.flip else self.squeeze
@@ -126,7 +128,7 @@ class Canvas:
         self.owner = np.zeros(self.colour.shape[:2], np.uint8)
         self.part = np.zeros(self.colour.shape[:2], np.uint8)
 
-    def cover(self, shape: str, frame: tuple[float, ...], x: float, y: float) -> tuple | None:
+    def cover(self, shape: str, frame: Frame, x: float, y: float) -> Covered | None:
         """The samples that a shape covers: (slice, inside, p, q), or None if it lies outside.
 
         `frame` is the matrix from the shape's own coordinates p, q to samples, (x, y) its middle in samples.
@@ -153,8 +155,8 @@ class Canvas:
             self._draw_part(thing, part, frame, index, mine)
         return int(np.count_nonzero(mine[::SAMPLES, ::SAMPLES]))
 
-    def _draw_part(self, thing: Thing, part: Part, frame: tuple[float, ...], index: int, mine: np.ndarray) -> None:
-        xx, xy, yx, yy = (SAMPLES * value for value in frame)
+    def _draw_part(self, thing: Thing, part: Part, frame: Frame, index: int, mine: np.ndarray) -> None:
+        xx, xy, yx, yy = (SAMPLES * frame[i] for i in range(4))
         c, s = cosine(part.turn), sine(part.turn)
         w, h = part.half_width, part.half_height
         matrix = ((xx * c + xy * s) * w, (xy * c - xx * s) * h, (yx * c + yy * s) * w, (yy * c - yx * s) * h)
