@@ -92,6 +92,7 @@ def export(name: str, vit: nn.Module, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
     save_file(weights, part, metadata=about)
+    part.chmod(0o644)
     part.replace(path)
 
 

@@ -44,7 +44,7 @@ class TextEncoder(nn.Module):
 class ImageText(nn.Module):
     """A ViT and a text encoder that meet in one space, with a learnt temperature."""
 
-    settings = Settings(epochs=8, batch=64, rate=2e-3, cooldown=1)
+    settings = Settings(epochs=11, batch=64, rate=2e-3, cooldown=1)
 
     def __init__(self, captions: list[str]) -> None:
         super().__init__()

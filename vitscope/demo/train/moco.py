@@ -38,7 +38,7 @@ class Encoder(nn.Module):
 class MomentumContrast(nn.Module):
     """A base encoder with a predictor, and the momentum encoder that it must agree with."""
 
-    settings = Settings(epochs=7, batch=64, rate=2e-3, cooldown=1)
+    settings = Settings(epochs=12, batch=64, rate=2e-3, cooldown=1)
 
     def __init__(self) -> None:
         super().__init__()

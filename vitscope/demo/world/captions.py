@@ -25,12 +25,17 @@ def part_phrases(thing: Thing) -> list[str]:
 
 
 def caption(thing: Thing, ground: str, stream: Stream) -> str:
-    """A sentence that describes a thing before a background; which two parts it names is drawn from the stream."""
+    """A sentence that describes a thing before a background.
+
+    As people do, it always names the object, and leaves out this or that: its colours, its parts, or where it is.
+    """
     first, second = thing.look.names
     coat = f"plain {first}" if thing.look.coat == "plain" else f"{thing.look.coat} {first} and {second}"
     phrases = part_phrases(thing)
     one = phrases.pop(stream.below(len(phrases)))
-    two = stream.choice(phrases)
+    parts = f" with {one} and {stream.choice(phrases)}"
+    place = f" {stream.choice(('on', 'in front of', 'before'))} {ground}"
     opening = stream.choice(("a", "a photo of a", "a small picture of a"))
-    place = stream.choice(("on", "in front of", "before"))
-    return f"{opening} {coat} {thing.kind.name} with {one} and {two} {place} {ground}"
+    form = stream.choice(("all", "all", "place", "parts", "colours"))
+    words = f"{opening} {coat} {thing.kind.name}" if form in ("all", "colours") else f"{opening} {thing.kind.name}"
+    return words + (parts if form in ("all", "parts") else "") + (place if form in ("all", "place") else "")
