@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, TypeVar
 
@@ -29,6 +29,20 @@ class Model:
     method: str
     supervision: str  # explicit, contrastive or reconstruction
     about: str
+    file: str | None = None  # weights that vitscope ships, relative to the package; None: the tag's, from the Hub
+    arguments: Mapping[str, Any] = field(default_factory=dict)  # what makes the architecture another size
+
+
+_SMALL = {"img_size": 80, "patch_size": 8, "embed_dim": 96, "depth": 8, "num_heads": 6}
+_SMALL_BEIT = {**_SMALL, "global_pool": "token", "use_abs_pos_emb": False, "use_rel_pos_bias": True, "init_values": 0.1}
+
+
+def _demo(method: str, supervision: str, about: str) -> Model:
+    """One of the six small models that were trained on the embedded world."""
+    file = f"demo/weights/demo-{method.partition('-')[0].lower()}.safetensors"
+    if method == "BEiT":
+        return Model("beit_base_patch16_224", method, supervision, about, file, _SMALL_BEIT)
+    return Model("vit_tiny_patch16_224", method, supervision, about, file, _SMALL)
 
 
 MODELS: dict[str, Model] = {
@@ -36,6 +50,16 @@ MODELS: dict[str, Model] = {
     "clip": Model("vit_base_patch16_clip_quickgelu_224.openai", "CLIP", "explicit", "image and text; ViT-B/16"),
     "dino": Model("vit_base_patch16_224.dino", "DINO", "contrastive", "self-distillation; ViT-B/16"),
     "mae": Model("vit_base_patch16_224.mae", "MAE", "reconstruction", "masked pixels; ViT-B/16"),
+    "demo-fs": _demo("FS", "explicit", "labels; the embedded world"),
+    "demo-clip": _demo("CLIP", "explicit", "image and text; the embedded world"),
+    "demo-dino": _demo("DINO", "contrastive", "self-distillation; the embedded world"),
+    "demo-moco": _demo("MoCo-v3", "contrastive", "contrast with a momentum encoder; the embedded world"),
+    "demo-mae": _demo("MAE", "reconstruction", "masked pixels; the embedded world"),
+    "demo-beit": _demo("BEiT", "reconstruction", "masked visual tokens; the embedded world"),
+}
+
+GROUPS: dict[str, tuple[str, ...]] = {
+    "demo": tuple(name for name, model in MODELS.items() if model.file),
 }
 
 DATASETS: dict[str, Entry] = {

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,6 +22,7 @@ from vitscope.models import checkpoint as checkpoints
 RANDOM = "random"
 RANDOM_ARCHITECTURE = "vit_base_patch16_224"
 SEED = 0
+PACKAGE = Path(__file__).parents[1]
 
 
 @dataclass(frozen=True)
@@ -42,51 +44,74 @@ class Loaded:
         return f"mean {self.mean} std {self.std}"
 
 
+@dataclass(frozen=True)
+class _Kind:
+    """What a name stands for, before anything is built."""
+
+    name: str  # as the user gave it
+    timm: str  # architecture, perhaps with a tag
+    untrained: bool = False
+    file: Path | None = None  # weights that vitscope ships
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+    def create(self, image_size: tuple[int, int] | None, *, pretrained: bool = False) -> nn.Module:
+        """timm's model without its classifier, at another image size when one is asked for; raises ModelError."""
+        arguments = {**self.arguments, **({} if image_size is None else {"img_size": image_size})}
+        try:
+            module = timm.create_model(self.timm, pretrained=pretrained, num_classes=0, **arguments)
+        except (TypeError, AssertionError, ValueError) as error:
+            asked = "" if image_size is None else f" for images of {image_size[0]}×{image_size[1]} pixels"
+            raise ModelError(f"{self.name} cannot be built{asked}: {str(error).splitlines()[0]}") from error
+        _check_patches(self.name, module, image_size)
+        return module
+
+
 def load(name: str, checkpoint: Path | None = None, image_size: tuple[int, int] | None = None) -> Loaded:
     """Build the model called `name` with its own weights, or with those of `checkpoint`.
 
-    `name` is a catalog name, timm/NAME with or without a tag, random, or random/NAME for the untrained architecture.
+    `name` is a catalog name, timm/NAME with or without a tag, random, or random/NAME for an untrained model.
     Raises UnknownName, ModelError (cannot be built so), WeightsError (no weights, or wrong ones).
     """
-    architecture, untrained = _resolve(name)
+    kind = _resolve(name)
     notes: list[str] = []
-    if checkpoint is not None:
-        if untrained:
-            raise ModelError(f"{name} has random weights by definition: give either --checkpoint or a random model.")
-        module = _from_file(name, architecture, checkpoint, image_size, notes)
-    elif untrained:
+    if checkpoint is not None and kind.untrained:
+        raise ModelError(f"{name} has random weights by definition: give either --checkpoint or a random model.")
+    file = checkpoint or kind.file
+    if kind.untrained:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(SEED)
-            module = _create(name, architecture, image_size)
+            module = kind.create(image_size)
+    elif file is not None:
+        module = _from_file(kind, file, image_size, notes)
     else:
-        module = _from_hub(name, architecture, image_size)
+        module = _from_hub(kind, image_size)
     module.eval().requires_grad_(False)
     config = cast("dict[str, Any]", module.pretrained_cfg)
     half = (0.5, 0.5, 0.5)
     return Loaded(
         name=name,
         module=module,
-        weights=f"random:{SEED}" if untrained else checkpoints.weights_digest(module),
+        weights=f"random:{SEED}" if kind.untrained else checkpoints.weights_digest(module),
         image_size=image_size or _size(module),
         mean=half if name == RANDOM else tuple(config["mean"]),
         std=half if name == RANDOM else tuple(config["std"]),
-        checkpoint=None
-        if checkpoint is None
-        else {"file": checkpoint.name, "sha256": checkpoints.file_digest(checkpoint)},
+        checkpoint=None if file is None else {"file": file.name, "sha256": checkpoints.file_digest(file)},
         notes=tuple(notes),
     )
 
 
-def _resolve(name: str) -> tuple[str, bool]:
-    """timm's name of the architecture (and tag), and whether its weights are random."""
+def _resolve(name: str) -> _Kind:
+    """What `name` stands for; raises UnknownName."""
     if name == RANDOM:
-        return RANDOM_ARCHITECTURE, True
+        return _Kind(name, RANDOM_ARCHITECTURE, untrained=True)
     family, _, rest = name.partition("/")
+    if (entry := catalog.MODELS.get(rest if family == RANDOM else name)) is not None:
+        untrained = family == RANDOM
+        file = PACKAGE / entry.file if entry.file and not untrained else None
+        return _Kind(name, entry.timm, untrained, file, entry.arguments)
     if family in {"timm", RANDOM} and rest:
         _known(rest)
-        return rest, family == RANDOM
-    if name in catalog.MODELS:
-        return catalog.MODELS[name].timm, False
+        return _Kind(name, rest, untrained=family == RANDOM)
     known = [*catalog.MODELS, RANDOM]
     if timm.is_model(name.partition(".")[0]):
         known.append(f"timm/{name}")
@@ -110,26 +135,16 @@ class _Near(UnknownName):
         super().__init__(kind, name, near)
 
 
-def _create(name: str, architecture: str, image_size: tuple[int, int] | None, *, pretrained: bool = False) -> nn.Module:
-    """timm's model without its classifier; at another image size when one is asked for."""
-    size: dict[str, Any] = {} if image_size is None else {"img_size": image_size}
-    try:
-        module = timm.create_model(architecture, pretrained=pretrained, num_classes=0, **size)
-    except (TypeError, AssertionError, ValueError) as error:
-        if image_size is None:
-            raise ModelError(f"{name} cannot be built: {str(error).splitlines()[0]}") from error
-        asked = f"{image_size[0]}×{image_size[1]}"
-        raise ModelError(
-            f"{name} cannot be built for images of {asked} pixels: {str(error).splitlines()[0]}"
-        ) from error
+def _check_patches(name: str, module: nn.Module, image_size: tuple[int, int] | None) -> None:
+    """Raise ModelError when patches do not fill an image of this size."""
     patch = _patch(module)
-    if image_size is not None and patch is not None and (image_size[0] % patch[0] or image_size[1] % patch[1]):
-        near = "×".join(str(max(round(side / edge), 1) * edge) for side, edge in zip(image_size, patch, strict=True))
-        raise ModelError(
-            f"{name} has patches of {patch[0]}×{patch[1]} pixels, which do not fill images of "
-            f"{image_size[0]}×{image_size[1]}; {near} would work."
-        )
-    return module
+    if image_size is None or patch is None or not (image_size[0] % patch[0] or image_size[1] % patch[1]):
+        return
+    near = "×".join(str(max(round(side / edge), 1) * edge) for side, edge in zip(image_size, patch, strict=True))
+    raise ModelError(
+        f"{name} has patches of {patch[0]}×{patch[1]} pixels, which do not fill images of "
+        f"{image_size[0]}×{image_size[1]}; {near} would work."
+    )
 
 
 def _patch(module: nn.Module) -> tuple[int, int] | None:
@@ -144,31 +159,29 @@ def _size(module: nn.Module) -> tuple[int, int]:
     return int(height), int(width)
 
 
-def _from_hub(name: str, architecture: str, image_size: tuple[int, int] | None) -> nn.Module:
+def _from_hub(kind: _Kind, image_size: tuple[int, int] | None) -> nn.Module:
     """The weights of timm's tag, from the Hugging Face cache or the Hub; never random ones instead."""
     try:
-        return _create(name, architecture, image_size, pretrained=True)
+        return kind.create(image_size, pretrained=True)
     except (OSError, RuntimeError, HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled) as error:
-        config = timm.get_pretrained_cfg(architecture)
-        source = getattr(config, "hf_hub_id", None) or architecture
+        config = timm.get_pretrained_cfg(kind.timm)
+        source = getattr(config, "hf_hub_id", None) or kind.timm
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise WeightsError(
-            f"no weights for {name}: {source} is neither in the Hugging Face cache ({HF_HUB_CACHE}) nor reachable "
+            f"no weights for {kind.name}: {source} is neither in the Hugging Face cache ({HF_HUB_CACHE}) nor reachable "
             f"({reason}). Three ways to supply them: let this machine reach the Hub once; copy that cache from a "
             f"machine that can and set HF_HOME; or give a file with --checkpoint. For an untrained model of this shape "
-            f"say --model random/{architecture.partition('.')[0]}."
+            f"say --model random/{kind.timm.partition('.')[0]}."
         ) from error
 
 
-def _from_file(
-    name: str, architecture: str, path: Path, image_size: tuple[int, int] | None, notes: list[str]
-) -> nn.Module:
+def _from_file(kind: _Kind, path: Path, image_size: tuple[int, int] | None, notes: list[str]) -> nn.Module:
     """The architecture with the weights of a file, at the image size that the file's position table was made for."""
     tensors = checkpoints.read(path)
-    module = _create(name, architecture, image_size)
+    module = kind.create(image_size)
     implied = _implied_size(module, tensors)
     if image_size is None and implied is not None:
-        module = _create(name, architecture, implied)
+        module = kind.create(implied)
         notes.append(f"images of {implied[0]}×{implied[1]} pixels, as the checkpoint's position table says")
     dropped = checkpoints.fill(module, tensors, path.name)
     if dropped:

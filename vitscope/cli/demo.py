@@ -1,0 +1,100 @@
+"""`vitscope demo`: the whole of vitscope on an embedded world and six small models, offline."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vitscope import catalog
+from vitscope.cli.options import CacheFolder, Quiet, Verbose, cache_folder
+from vitscope.cli.talk import Talk, result
+from vitscope.cli.watch import Step, watch
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from vitscope.store.reader import Run
+
+
+def demo(
+    context: typer.Context,
+    write: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Only draw the world into DIR, in all its formats.", show_default=False),
+    ] = None,
+    browse: Annotated[bool, typer.Option("--browse/--no-browse", help="Open the browser at the end.")] = True,
+    cache: CacheFolder = None,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Draw a small world, measure six small ViTs that were trained on it, and look at them. Needs no network."""
+    talk = Talk.of(context, quiet=quiet, verbose=verbose)
+    if write is not None:
+        _write(talk, write)
+        return
+    folder = cache_folder(cache)
+    talk.say(f"cache: {folder}")
+
+    from vitscope.demo import tour
+
+    with watch(talk, "the world") as watcher:
+        images = tour.draw(folder, watcher.progress)
+    for name in catalog.GROUPS["demo"]:
+        with watch(talk, name) as watcher:
+            tour.measure(name, images, folder, Step(watcher))
+
+    from vitscope.store.reader import Cache
+
+    store = Cache(folder)
+    result(_summary([store.find(name) for name in catalog.GROUPS["demo"]]))
+    where = f" --cache {cache}" if cache else ""
+    talk.say(f"next: vitscope browse{where}\n  or: vitscope show heads --model demo-dino{where}")
+    if browse and sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb":
+        from vitscope.tui.app import browse as start
+
+        start(folder, None)
+
+
+def _write(talk: Talk, folder: Path) -> None:
+    """The whole tree, for anyone to inspect."""
+    from vitscope.demo import world
+
+    with watch(talk, "the world") as watcher:
+        trees = world.write(folder, progress=watcher.progress)
+    for name, path in trees.items():
+        talk.say(f"{name}: {path}")
+    typer.echo(folder)
+
+
+def _summary(runs: list[Run]) -> Table:
+    """One line a model: how far and how evenly it looks in its first, middle and last layer, and what its heads do."""
+    from rich.table import Table
+
+    from vitscope.derive.heads import profile, tags
+
+    layers = runs[0].geometry.layers
+    picked = (1, (layers + 1) // 2, layers)
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    for name in ("model", "supervision"):
+        table.add_column(name, no_wrap=True)
+    for what in ("distance", "entropy"):
+        table.add_column(f"{what}\nlayer {', '.join(map(str, picked))}", no_wrap=True)
+    table.add_column("heads: local · offset · global", no_wrap=True)
+    for run in runs:
+        found = tags(profile(run.array("attention"), run.array("spatial-attention"), run.geometry))
+        names = [{tag.name for tag in head} for layer in found for head in layer]
+        local = sum(bool({"strict-local", "soft-local", "axial"} & head) for head in names)
+        counts = [local, *(sum(name in head for head in names) for name in ("offset-local", "global"))]
+        distance, entropy = (run.array(metric).mean(axis=1) for metric in ("distance", "entropy"))
+        table.add_row(
+            run.model,
+            catalog.MODELS[run.model].supervision,
+            "  ".join(f"{distance[layer - 1]:.2f}" for layer in picked),
+            "  ".join(f"{entropy[layer - 1]:.2f}" for layer in picked),
+            " · ".join(map(str, counts)),
+        )
+    return table
