@@ -6,7 +6,6 @@ Processes are forked from a server that has imported torch once, so that a start
 from __future__ import annotations
 
 import hashlib
-import json
 import multiprocessing
 import os
 import signal
@@ -17,15 +16,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import timm
+import torch
 from PIL import Image
+from safetensors.torch import save_file
 
 from vitscope import catalog
 from vitscope.run import extract, measure
+from vitscope.run.request import Report, Request
 from vitscope.spec import Resources
 from vitscope.store.reader import Cache, Run
 from vitscope.store.verify import verify
 
-MODEL = "random/test_vit"  # timm's own test model: 6 layers, 2 heads, CLS; 17 tokens at 64 px
+UNTRAINED = "random/test_vit"  # timm's own test model: 6 layers, 2 heads, CLS; 17 tokens at 64 px
+MODEL = "timm/test_vit"
 EDGE = 64
 EVERYTHING = tuple(catalog.METRICS)
 BY_DEFAULT = tuple(name for name, entry in catalog.METRICS.items() if entry.default)
@@ -62,19 +66,39 @@ def pictures(folder: Path, count: int) -> Path:
     return folder
 
 
-def request(data: Path, **changes: Any) -> extract.Request:
-    """Everything that can be measured of MODEL over `data`, but for `changes`."""
-    fields = {"model": MODEL, "image_size": (EDGE, EDGE), "metrics": EVERYTHING}
-    return extract.Request(data=data, **{**fields, **changes})
+def weights(path: Path) -> Path:
+    """A checkpoint for MODEL at EDGE pixels whose heads differ and look at something."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        state = timm.create_model("test_vit", img_size=EDGE, num_classes=0).state_dict()
+        for name, tensor in state.items():
+            if name.endswith("qkv.weight"):
+                torch.nn.init.normal_(tensor, std=0.2)
+    save_file(state, path)
+    return path
 
 
-def measured(
-    asked: extract.Request, cache: Path, listener: Listener | None = None, **resources: Any
-) -> tuple[extract.Report, Run]:
+def request(data: Path, **changes: Any) -> Request:
+    """Everything that can be measured of UNTRAINED at EDGE pixels over `data`, but for `changes`.
+
+    With a checkpoint, of MODEL.
+    """
+    model = MODEL if changes.get("checkpoint") else UNTRAINED
+    fields = {"model": model, "image_size": (EDGE, EDGE), "metrics": EVERYTHING}
+    return Request(data=data, **{**fields, **changes})
+
+
+def measured(asked: Request, cache: Path, listener: Listener | None = None, **resources: Any) -> tuple[Report, Run]:
     """Extract in this process, on the CPU; the report and the run."""
     options = Resources(device="cpu", **resources)
     report = extract.extract(asked, options, cache, listener or Listener())
     return report, next(run for run in Cache(cache).runs() if run.folder == report.folder)
+
+
+def only_run(cache: Path) -> Run:
+    """The one run in a cache."""
+    (run,) = Cache(cache).runs()
+    return run
 
 
 def contents(run: Run) -> dict[str, Any]:
@@ -101,6 +125,12 @@ def committed(cache: Path) -> dict[int, tuple[int, int]]:
     return {int(path.stem): (path.stat().st_ino, path.stat().st_mtime_ns) for path in records}
 
 
+def exit_code(process: BaseProcess) -> int | None:
+    """Wait for a process of `start`; what it ended with, minus the number of the signal that killed it."""
+    process.join()
+    return process.exitcode
+
+
 def warm_up() -> None:
     """Let the server import everything, so that the next start takes only as long as its work."""
     start(_nothing).join()
@@ -117,14 +147,12 @@ def start(work: Callable[..., None], *arguments: Any) -> BaseProcess:
     return process
 
 
-def extraction(asked: extract.Request, cache: Path, log: Path, die_at: int, durable: bool) -> None:
+def extraction(asked: Request, cache: Path, log: Path, die_at: int, durable: bool, workers: int = 0) -> None:
     """For `start`: extract, and note the shard of every forward pass in `log`, the number of changes on disk last.
 
     `die_at`: kill -9 just before that change, counted from 1. Without `durable` nothing waits for the disk, which
     makes a difference to a power cut but none to a kill.
     """
-    import torch
-
     torch.set_num_threads(1)
     changes = _Changes(cache, die_at)
     sys.addaudithook(changes)
@@ -138,7 +166,7 @@ def extraction(asked: extract.Request, cache: Path, log: Path, die_at: int, dura
         run(self, loaded)
 
     measure.Pass.run = noted
-    extract.extract(asked, Resources(device="cpu"), cache, Listener())
+    extract.extract(asked, Resources(device="cpu", workers=workers), cache, Listener())
     os.write(note, f"changes {changes.count}\n".encode())
 
 
@@ -157,7 +185,7 @@ class _Changes:
     """An audit hook: counts what changes a folder, and ends the process before one of these changes."""
 
     def __init__(self, folder: Path, die_at: int) -> None:
-        self.folder, self.die_at, self.count = str(folder), die_at, 0
+        self.folder, self.die_at, self.count = f"{folder}{os.sep}", die_at, 0
 
     def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
         if not self._is_change(event, arguments):
@@ -167,16 +195,13 @@ class _Changes:
             os.kill(os.getpid(), signal.SIGKILL)
 
     def _is_change(self, event: str, arguments: tuple[Any, ...]) -> bool:
-        if event == "open":
-            path, _, flags = arguments
-            return bool(flags & (os.O_WRONLY | os.O_RDWR)) and str(path).startswith(self.folder)
         if event in {"os.remove", "os.rmdir"} and arguments[-1] != -1:  # inside of shutil.rmtree
             return True
-        changing = {"os.rename", "os.link", "os.remove", "os.mkdir", "os.rmdir", "shutil.rmtree"}
-        return event in changing and str(arguments[0]).startswith(self.folder)
-
-
-def spec_of(cache: Path) -> dict[str, Any]:
-    """The one run.json of a cache, as it is on disk."""
-    (path,) = cache.glob("*/run.json")
-    return json.loads(path.read_text())
+        path = str(arguments[0]) if arguments else ""
+        if not path.startswith(self.folder):
+            return False
+        if event == "open":
+            return bool(arguments[2] & (os.O_WRONLY | os.O_RDWR))
+        if event == "os.remove":
+            return os.path.lexists(path)
+        return event in {"os.rename", "os.link", "os.mkdir", "os.rmdir", "shutil.rmtree"}

@@ -52,10 +52,9 @@ def extract(request: Request, resources: Resources, cache: Path, watcher: Watche
     spec = _spec(request, model, images)
     metrics = _applicable(request.metrics, setting, watcher)
     with lock(cache / spec.folder):
-        writer = RunWriter(cache, spec, _facts(request, model, images, geometry.to_json(), target))
+        facts = _facts(request, model, images, geometry.to_json(), target)
+        writer = _opened(cache, spec, facts, restart=request.restart)
         watcher.tell(f"run: {writer.folder}")
-        if request.restart:
-            writer.restart()
         owed = {name: metric for name, metric in metrics.items() if not _finished(writer, name, metric, setting)}
         if owed:
             planned = plan(owed.values(), setting, _as_before(resources, writer))
@@ -92,17 +91,18 @@ class _Work:
 
     @property
     def shards(self) -> range:
-        return range(-(-len(self.images.records) // self.spec.shard_images))
+        return max((self._shards_of(name) for name in self.metrics), key=len)
 
     def measure(self, resources: Resources, watcher: Watcher) -> None:
         """Run the model over every shard that is not done; each is committed when its last image is summed."""
-        total = len(self.images.records)
+        images = len(self.images.records)
+        total = sum(map(self._size, self.shards))
         owed = {shard: names for shard in self.shards if (names := self._owed(shard))}
         done = total - sum(self._size(shard) for shard in owed)
         if done > 0 and owed:
             watcher.tell(f"going on: {len(self.shards) - len(owed)} of {len(self.shards)} shards were finished before")
         watcher.progress(done, total)
-        todo = list(loader.slices(list(owed), self.spec.shard_images, total, self.plan.batch_size))
+        todo = list(loader.slices(list(owed), self.spec.shard_images, images, self.plan.batch_size))
         workers = loader.default_workers(self.setting.device) if resources.workers is None else resources.workers
         loaded = loader.load(
             self.images.records,
@@ -120,7 +120,7 @@ class _Work:
                 )
             current.run(batch)
             done += batch.size
-            if slice_.places.stop == min((slice_.shard + 1) * self.spec.shard_images, total):
+            if slice_.places.stop == min((slice_.shard + 1) * self.spec.shard_images, images):
                 self._commit(slice_.shard, current)
                 current = None
             watcher.progress(done, total)
@@ -129,16 +129,18 @@ class _Work:
         """Merge the shards of every metric, then forget them."""
         records = [self.writer.shard_record(shard) or {} for shard in self.shards]
         skipped = [file for record in records for file in record["skipped"]]
-        used = sum(record["images"] for record in records) - len(skipped)
+        seen = sum(record["images"] for record in records)
+        used = seen - len(skipped)
         if used == 0:
             self.writer.drop_shards()  # what could not be read may be readable next time
             raise DataError(
-                f"none of the {len(self.images.records)} images in {self.images.root} could be read; "
+                f"none of the {seen} images in {self.images.root} could be read; "
                 f"the first: {skipped[0]['file']}: {skipped[0]['reason']}."
             )
-        self.writer.update(used=used, skipped=skipped)  # before the results, which are then owed no more
+        if seen == len(self.images.records) or not self.writer.facts["used"]:
+            self.writer.update(used=used, skipped=skipped)  # before the results, which are then owed no more
         for name, metric in self.metrics.items():
-            fold(self.writer, name, metric, len(self.shards), self.images, self.setting.geometry)
+            fold(self.writer, name, metric, len(self._shards_of(name)), self.images, self.setting.geometry)
         done = {"metrics": list(self.metrics), "seconds": round(seconds, 3), "finished": _now(), "images": used}
         before = self.writer.facts
         self.writer.update(
@@ -153,18 +155,30 @@ class _Work:
         start = shard * self.spec.shard_images
         return min(self.spec.shard_images, len(self.images.records) - start)
 
+    def _shards_of(self, name: str) -> range:
+        """The shards that a metric is summed over; those of the gallery are the ones that hold its images."""
+        images = self.setting.gallery if name == GALLERY else len(self.images.records)
+        return range(-(-images // self.spec.shard_images))
+
     def _owed(self, shard: int) -> list[str]:
         """The metrics that this shard still lacks, or whose state is damaged."""
         committed = self.writer.shard_metrics(shard)
-        record = self.writer.shard_record(shard)
-        other_gallery = record is not None and record["gallery"] != self.setting.gallery
+        other_gallery = self._gallery(shard) != self.setting.gallery
         return [
             name
             for name in self.metrics
-            if self._key(name) not in committed
-            or (name == GALLERY and other_gallery)
-            or not self._intact(shard, self._key(name))
+            if shard in self._shards_of(name)
+            and (
+                self._key(name) not in committed
+                or (name == GALLERY and other_gallery)
+                or not self._intact(shard, self._key(name))
+            )
         ]
+
+    def _gallery(self, shard: int) -> int:
+        """The size of the gallery when it was measured in this shard."""
+        record = self.writer.shard_record(shard)
+        return 0 if record is None else record["gallery"]
 
     def _intact(self, shard: int, key: str) -> bool:
         try:
@@ -179,7 +193,8 @@ class _Work:
     def _commit(self, shard: int, current: Pass) -> None:
         states = {self._key(name): state for name, state in current.states().items()}
         skipped = [asdict(file) for file in current.skipped]
-        record = {"images": self._size(shard), "skipped": skipped, "gallery": self.setting.gallery}
+        gallery = self.setting.gallery if GALLERY in current.metrics else self._gallery(shard)
+        record = {"images": self._size(shard), "skipped": skipped, "gallery": gallery}
         self.writer.put_shard(shard, states, record)
 
 
@@ -193,6 +208,15 @@ def _applicable(names: Sequence[str], setting: Setting, watcher: Watcher) -> dic
     if missing:
         watcher.tell(f"does not apply to this model and these images: {', '.join(missing)}")
     return fitting
+
+
+def _opened(cache: Path, spec: Spec, facts: dict[str, Any], *, restart: bool) -> RunWriter:
+    """The writer of the run; `restart` forgets what was measured before, and how."""
+    writer = RunWriter(cache, spec, facts)
+    if restart:
+        writer.restart()
+        writer.update(**facts)
+    return writer
 
 
 def _finished(writer: RunWriter, name: str, metric: type[Metric], setting: Setting) -> bool:
