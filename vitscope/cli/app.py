@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from vitscope import __version__
-from vitscope.cli import browse, cache, config, doctor, extract, models, show
+from vitscope.cli import browse, cache, config, demo, doctor, extract, models, show
 from vitscope.cli.options import Quiet, Verbose
 from vitscope.cli.talk import Talk, fail
 from vitscope.errors import VitscopeError
@@ -66,13 +66,14 @@ def program(
 ) -> None:
     """Look inside Vision Transformers from a terminal: attention of every layer and head.
 
-    Start with:  vitscope extract --model mae --data PHOTOS   then   vitscope browse
+    Start with:  vitscope demo   or   vitscope extract --model mae --data PHOTOS   then   vitscope browse
     """
     del version
     context.obj = Talk(quiet=quiet, verbose=verbose)
 
 
 WORK, LOOK, CARE = "Measure", "Look", "Keep in order"
+app.command("demo", rich_help_panel=WORK)(demo.demo)
 app.command("extract", rich_help_panel=WORK)(extract.extract)
 app.command("models", rich_help_panel=WORK)(models.models)
 app.command("show", rich_help_panel=LOOK)(show.show)

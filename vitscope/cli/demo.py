@@ -12,7 +12,7 @@ import typer
 from vitscope import catalog
 from vitscope.cli.options import CacheFolder, Quiet, Verbose, cache_folder
 from vitscope.cli.talk import Talk, result
-from vitscope.cli.watch import Step, watch
+from vitscope.cli.watch import Bar, Lines, watch
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -45,7 +45,7 @@ def demo(
         images = tour.draw(folder, watcher.progress)
     for name in catalog.GROUPS["demo"]:
         with watch(talk, name) as watcher:
-            tour.measure(name, images, folder, Step(watcher))
+            tour.measure(name, images, folder, _Brief(talk, watcher))
 
     from vitscope.store.reader import Cache
 
@@ -57,6 +57,13 @@ def demo(
         from vitscope.tui.app import browse as start
 
         start(folder, None)
+
+
+class _Brief:
+    """Passes on progress and warnings; facts about each of six runs are for --verbose."""
+
+    def __init__(self, talk: Talk, watcher: Lines | Bar) -> None:
+        self.tell, self.warn, self.progress = talk.detail, watcher.warn, watcher.progress
 
 
 def _write(talk: Talk, folder: Path) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vitscope import catalog
-from vitscope.cli.options import CacheFolder, Models, Quiet, Verbose, cache_folder
+from vitscope.cli.options import CacheFolder, Models, Quiet, Verbose, cache_folder, expand
 from vitscope.cli.talk import Talk, fail
 from vitscope.cli.watch import duration, watch
 from vitscope.errors import DataError, VitscopeError
@@ -20,10 +20,6 @@ from vitscope.errors import DataError, VitscopeError
 if TYPE_CHECKING:
     from vitscope.run.extract import Report
 
-NO_IMAGES = (
-    "no images to look at. Give a folder with --data DIR, set one for good with `vitscope config {key} DIR`, "
-    "or in the environment with {variable}=DIR."
-)
 SKIPPED_SHOWN = 5  # skipped files listed by name; --verbose lists all
 HOW = "How it is run (changes no number's meaning)"
 
@@ -74,8 +70,8 @@ def metric_names(text: str) -> tuple[str, ...]:
     return tuple(name for name in catalog.METRICS if name in wanted)
 
 
-def data_folder(data: Path | None, dataset: str | None) -> Path:
-    """The folder of images: --data, else the setting for this kind of data; DataError says the three ways."""
+def data_folder(data: Path | None, dataset: str | None) -> Path | None:
+    """The folder of images: --data, else the setting for this kind of data; None where neither says one."""
     kind = dataset or "images"
     catalog.find("kind of data", catalog.DATASETS, kind)
     if data is not None:
@@ -83,11 +79,17 @@ def data_folder(data: Path | None, dataset: str | None) -> Path:
 
     from vitscope import config
 
-    key = f"data.{kind}"
-    setting = config.get(key)
-    if not setting:
-        raise DataError(NO_IMAGES.format(key=key, variable=f"VITSCOPE_DATA_{kind.upper()}"))
-    return Path(setting).expanduser()
+    setting = config.get(f"data.{kind}")
+    return Path(setting).expanduser() if setting else None
+
+
+def embedded(talk: Talk, cache: Path) -> Path:
+    """The embedded world's images, drawn into the cache if they are not there yet."""
+    from vitscope.demo import tour
+
+    talk.say("no --data and no setting data.images: taking the images of the embedded world")
+    with watch(talk, "the world") as watcher:
+        return tour.draw(cache, watcher.progress)
 
 
 def extract(
@@ -144,11 +146,12 @@ def extract(
     Prints the folder of every finished run. A run that was interrupted goes on where it stopped.
     For example:  vitscope extract --model mae --data PHOTOS
     """
-    talk = Talk.of(context, quiet=quiet, verbose=verbose)
-    if checkpoint is not None and len(model) > 1:
+    talk, models = Talk.of(context, quiet=quiet, verbose=verbose), expand(model)
+    if checkpoint is not None and len(models) > 1:
         raise typer.BadParameter("one file holds the weights of one model: give one --model", param_hint="--checkpoint")
     crop = image_size(size) if size else None
-    names, folder = metric_names(metrics), data_folder(data, dataset)
+    names, store = metric_names(metrics), cache_folder(cache)
+    folder = data_folder(data, dataset) or embedded(talk, store)
 
     from vitscope import config
     from vitscope.spec import Resources
@@ -180,10 +183,10 @@ def extract(
                 metrics=names,
                 restart=restart,
             )
-            report = run(request, resources, cache_folder(cache), watcher)
+            report = run(request, resources, store, watcher)
         summarise(talk, name, report, cache)
 
-    in_turn(model, one)
+    in_turn(models, one)
 
 
 def in_turn(models: list[str], one: Callable[[str], None]) -> None:

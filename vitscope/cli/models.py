@@ -54,7 +54,7 @@ def _known(name: str, model: catalog.Model, runs: list[Run]) -> dict[str, Any]:
         "method": model.method,
         "supervision": model.supervision,
         "about": model.about,
-        "weights": has_weights(model.timm),
+        "weights": True if model.file else has_weights(model.timm),
         "runs": _runs(runs),
     }
 

@@ -20,8 +20,21 @@ CacheFolder = Annotated[
 ]
 Models = Annotated[
     list[str],
-    typer.Option("--model", "-m", metavar="MODEL", help="A model; repeat it for several.", show_default=False),
+    typer.Option(
+        "--model",
+        "-m",
+        metavar="MODEL",
+        help="A model, or a group of models; repeat it for several.",
+        show_default=False,
+    ),
 ]
+
+
+def expand(models: list[str]) -> list[str]:
+    """The models asked for, with groups such as `demo` written out; each of them once."""
+    from vitscope import catalog
+
+    return list(dict.fromkeys(name for model in models for name in catalog.GROUPS.get(model, (model,))))
 
 
 def cache_folder(option: Path | None) -> Path:

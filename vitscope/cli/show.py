@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vitscope import catalog
-from vitscope.cli.options import CacheFolder, Models, Quiet, Verbose, cache_folder
+from vitscope.cli.options import CacheFolder, Models, Quiet, Verbose, cache_folder, expand
 from vitscope.cli.talk import PIPE_WIDTH, Talk, console, depth, plain, result
 from vitscope.errors import ViewError
 
@@ -76,7 +76,7 @@ def show(
     if binary and output is None and sys.stdout.isatty():
         raise ViewError(f"{form} is not for a terminal: write it with --output FILE.{form}, or send it into a pipe.")
 
-    views = [_view(view, name, cache, layer, head, query, image, tokens) for name in model]
+    views = [_view(view, name, cache, layer, head, query, image, tokens) for name in expand(model)]
     if form is Format.table and output is None:
         _print(views)
         return

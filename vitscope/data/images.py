@@ -19,6 +19,7 @@ from vitscope.data.records import ImageSet, Record
 from vitscope.errors import DataError
 
 SUFFIXES = frozenset(("bmp", "jpeg", "jpg", "pgm", "png", "ppm", "tif", "tiff", "webp"))  # in any case
+SPLITS = frozenset(("train", "val", "validation", "test"))
 LEFTOVERS = frozenset(("__MACOSX", "lost+found"))
 
 
@@ -138,8 +139,9 @@ def _size(path: Path) -> int:
 
 
 def _called(path: Path) -> str:
-    """A name for people: that of the folder or file, also where the path says only "." or "/"."""
-    return path.resolve().name or "images"
+    """A name for people: that of the folder or file, with its parent's where the name alone is that of a split."""
+    whole = path.resolve()
+    return f"{whole.parent.name}-{whole.name}" if whole.name in SPLITS else whole.name or "images"
 
 
 def _suffixes() -> str:
