@@ -70,7 +70,7 @@ class Browser(App[None]):
     def on_mount(self) -> None:
         """Leave properly when told to by a signal, and look through the cache."""
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGHUP):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, self.exit, None, 128 + number)
         self.list_runs()
 

@@ -105,7 +105,7 @@ def strip_edge(run: Run, rect: Rect) -> int:
     if rect.height < 28:
         return 0
     edge = min(rect.width // g.heads - 2, 2 * (rect.height // 4 - 2), max(g.rows, g.columns))
-    return edge if edge >= 5 else 0
+    return edge if edge >= min(5, max(g.rows, g.columns)) else 0
 
 
 def _heads(surface: Surface, rect: Rect, edge: int, state: State, book: Book, run: Run) -> None:
