@@ -25,7 +25,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 RUN_HELP = "A run: its model, or (the beginning of) its folder's name."
-OneRun = Annotated[str | None, typer.Argument(metavar="[RUN]", help=RUN_HELP, show_default=False)]
+OneRun = Annotated[str | None, typer.Argument(metavar="RUN", help=RUN_HELP, show_default=False)]
 
 
 @app.command("list")
@@ -114,7 +114,7 @@ def verify(
 @app.command("remove")
 def remove(
     context: typer.Context,
-    runs: Annotated[list[str], typer.Argument(metavar="RUN...", help=RUN_HELP, show_default=False)],
+    runs: Annotated[list[str], typer.Argument(metavar="RUN", help=RUN_HELP, show_default=False)],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
     cache: CacheFolder = None,

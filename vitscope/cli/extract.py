@@ -103,20 +103,23 @@ def extract(
     dataset: Annotated[
         str | None, typer.Option(metavar="KIND", help="Kind of folder, where a guess is wrong.", show_default=False)
     ] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="At most N images.", show_default=False)] = None,
+    limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="At most N images.", show_default=False)] = None,
     per_class: Annotated[
-        int | None, typer.Option(min=1, help="At most N images of each class folder.", show_default=False)
+        int | None, typer.Option(metavar="N", min=1, help="At most N images of each class folder.", show_default=False)
     ] = None,
     size: Annotated[
         str | None,
         typer.Option("--image-size", metavar="N|HxW", help="Crop in pixels; else the model's own.", show_default=False),
     ] = None,
-    gallery: Annotated[int, typer.Option(min=0, help="Keep all attention of the first N images.")] = 8,
+    gallery: Annotated[int, typer.Option(metavar="N", min=0, help="Keep all attention of the first N images.")] = 8,
     precision: Annotated[
-        Precision | None, typer.Option(help="Number format of the forward pass.", show_default="fp32")
+        Precision | None,
+        typer.Option(
+            metavar="fp32|bf16|fp16", help="Number format of the forward pass; else fp32.", show_default=False
+        ),
     ] = None,
     protocol: Annotated[
-        Protocol, typer.Option(help="As defined, or exactly as the paper's code does.")
+        Protocol, typer.Option(metavar="corrected|paper", help="As defined, or exactly as the paper's code does.")
     ] = Protocol.corrected,
     metrics: Annotated[
         str, typer.Option(metavar="default|all|NAME,…", help="What is measured; `default,NAME` adds to the default.")
@@ -125,15 +128,27 @@ def extract(
     device: Annotated[
         str | None,
         typer.Option(
-            metavar="auto|cpu|cuda[:i]|mps", help="Where to compute.", show_default="auto", rich_help_panel=HOW
+            metavar="auto|cpu|cuda[:i]|mps",
+            help="Where; else the best there is.",
+            show_default=False,
+            rich_help_panel=HOW,
         ),
     ] = None,
     batch_size: Annotated[
-        int | None, typer.Option(min=1, help="Images a forward pass.", show_default=False, rich_help_panel=HOW)
+        int | None,
+        typer.Option(
+            metavar="N", min=1, help="Images a forward pass; else as fit.", show_default=False, rich_help_panel=HOW
+        ),
     ] = None,
     workers: Annotated[
         int | None,
-        typer.Option(min=0, help="Processes that decode images.", show_default=False, rich_help_panel=HOW),
+        typer.Option(
+            metavar="N",
+            min=0,
+            help="Processes that decode images; else as fit.",
+            show_default=False,
+            rich_help_panel=HOW,
+        ),
     ] = None,
     cache: CacheFolder = None,
     quiet: Quiet = False,
@@ -142,7 +157,10 @@ def extract(
     """Run models over a folder of photographs once and keep every number in the cache.
 
     Prints the folder of every finished run. A run that was interrupted goes on where it stopped.
-    For example:  vitscope extract --model mae --data PHOTOS
+
+    \b
+    For example:
+      vitscope extract --model mae --data PHOTOS
     """
     talk = Talk.of(context, quiet=quiet, verbose=verbose)
     if checkpoint is not None and len(model) > 1:
