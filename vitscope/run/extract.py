@@ -215,7 +215,6 @@ def _opened(cache: Path, spec: Spec, facts: dict[str, Any], *, restart: bool) ->
     writer = RunWriter(cache, spec, facts)
     if restart:
         writer.restart()
-        writer.update(**facts)
     return writer
 
 
