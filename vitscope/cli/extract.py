@@ -19,6 +19,7 @@ from vitscope.errors import DataError, VitscopeError
 
 if TYPE_CHECKING:
     from vitscope.run.extract import Report
+    from vitscope.spec import Resources
 
 NO_IMAGES = (
     "no images to look at. Give a folder with --data DIR, set one for good with `vitscope config {key} DIR`, "
@@ -168,16 +169,7 @@ def extract(
     crop = image_size(size) if size else None
     names, folder = metric_names(metrics), data_folder(data, dataset)
 
-    from vitscope import config
-    from vitscope.spec import Resources
-
-    settings = config.all()
-    resources = Resources(
-        device=device or settings["device"] or "auto",
-        batch_size=batch_size or settings["batch_size"],
-        workers=workers if workers is not None else settings["workers"],
-    )
-    number_format = precision.value if precision else settings["precision"] or "fp32"
+    resources, number_format = _resources(device, batch_size, workers, precision)
 
     def one(name: str) -> None:
         with watch(talk, name) as watcher:
@@ -202,6 +194,22 @@ def extract(
         summarise(talk, name, report, cache)
 
     in_turn(model, one)
+
+
+def _resources(
+    device: str | None, batch_size: int | None, workers: int | None, precision: Precision | None
+) -> tuple[Resources, str]:
+    """How to run, and the number format: options first, then settings, then what fits any machine."""
+    from vitscope import config
+    from vitscope.spec import Resources
+
+    settings = config.all()
+    resources = Resources(
+        device=device or settings["device"] or "auto",
+        batch_size=batch_size or settings["batch_size"],
+        workers=workers if workers is not None else settings["workers"],
+    )
+    return resources, precision.value if precision else settings["precision"] or "fp32"
 
 
 def in_turn(models: list[str], one: Callable[[str], None]) -> None:
