@@ -55,8 +55,8 @@ def plan(metrics: Iterable[type[Metric]], setting: Setting, resources: Resources
     if free is not None and sums + attention > free:
         raise DeviceError(
             f"sums and gallery of {g.layers} layers × {g.heads} heads × {g.tokens}² tokens take {_size(sums)}, but "
-            f"only {_size(free)} are free: leave out the large ones with --metrics distance,entropy,prefix-mass, or use "
-            f"a smaller --image-size or --gallery."
+            f"only {_size(free)} are free: leave out the large ones with --metrics distance,entropy,prefix-mass, or "
+            f"use a smaller --image-size or --gallery."
         )
     return Plan(batch_size, chunk, attention, budget, sums)
 
