@@ -70,6 +70,9 @@ def main() -> None:
     batches = _batches(options.batch, model.image_size)
     setting = Setting(geometry, device, classes=10, gallery=8)
     planned = plan([], setting, Resources(batch_size=options.batch))
+    with torch.inference_mode():  # memory, kernels and clocks warm up
+        for _ in range(2):
+            model.module(torch.zeros(options.batch, 3, *model.image_size, device=device))
     print(f"{options.model}, {len(batches)} batches of {options.batch}, {describe(device)}, {options.rounds} rounds")
     print(f"{'metrics':<34} {'ratio':>6}  (least … most)   ms an image")
 
