@@ -82,10 +82,11 @@ class Batch:
     def scale_BHQ(self) -> Tensor:
         """What a row of `spatial_BHQP` is multiplied with so that it sums to 1.
 
-        A row whose sum is exactly 0 (all mass on the prefix) is multiplied with 1 and stays 0 (protocol 2, null rule).
+        A row whose sum is 0 (all mass on the prefix) is multiplied with 1 and stays 0 (protocol 2, null rule); so is
+        one whose sum is too small for float32 to have its reciprocal, below 1.2e-38.
         """
         mass_BHQ = self.spatial_BHQP.sum(-1)
-        return torch.where(mass_BHQ > 0, mass_BHQ, 1).reciprocal()
+        return torch.where(mass_BHQ >= torch.finfo(torch.float32).tiny, mass_BHQ, 1).reciprocal()
 
     @cached_property
     def entropy_BHQ(self) -> Tensor:

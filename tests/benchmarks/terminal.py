@@ -1,4 +1,4 @@
-"""A terminal for programs under test: a pty that answers as a modern terminal does, and times and counts what comes back."""
+"""A terminal for programs under test: a pty that answers as a modern terminal does, times and counts what comes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ANSWERS = {
 
 @dataclass(frozen=True)
 class Frame:
-    """What one key did: milliseconds from the key to the end of the last frame it caused, bytes, the bytes themselves."""
+    """What one key did: milliseconds from the key to the end of its last frame, and what came back."""
 
     milliseconds: float
     size: int
@@ -124,6 +124,11 @@ class Terminal:
         self._shown = len(self.data)
         return "\n".join(line.rstrip() for line in self._screen.display)
 
+    def looks(self) -> list[list[tuple[str, ...]]]:
+        """What each cell looks like: its upper and lower colour where it holds pixels, or its character and colours."""
+        self.screen()
+        return [[_look(self._screen.buffer[y][x]) for x in range(self.columns)] for y in range(self.rows)]
+
     def kill(self, number: int) -> None:
         """Send a signal to the program."""
         os.kill(self.pid, number)
@@ -141,3 +146,8 @@ class Terminal:
                 os.kill(self.pid, signal.SIGKILL)
                 deadline += 5
         return self.status
+
+
+def _look(cell: pyte.screens.Char) -> tuple[str, ...]:
+    blocks = {"▀": (cell.fg, cell.bg), "▄": (cell.bg, cell.fg), "█": (cell.fg, cell.fg), " ": (cell.bg, cell.bg)}
+    return blocks.get(cell.data, (cell.data, cell.fg, cell.bg))

@@ -9,6 +9,7 @@ import typer
 
 from tests import synthetic
 from tests.cli.conftest import one_sentence
+from vitscope.store.files import read_json, write_json
 from vitscope.store.lock import lock
 
 
@@ -55,6 +56,16 @@ def test_info(vitscope, store):
     assert "1 × 1" in one
     assert "distance@1" in one
     assert "no run of 'nobody'" in one_sentence(vitscope("cache", "info", "nobody", "--cache", store))
+
+
+def test_info_survives_facts_that_are_not_ours(vitscope, store):
+    folder = next(store.glob("mae-*"))
+    facts = {**read_json(folder / "run.json"), "skipped": [3, {"file": "a"}], "versions": "old", "seconds": "long"}
+    write_json(folder / "run.json", {**facts, "classes": {"a": 1}, "used": "many", "batch_size": [1]})
+    done = vitscope("cache", "info", "mae", "--cache", store)
+    assert (done.code, done.err) == (0, "")
+    assert "old" in done.out
+    assert vitscope("cache", "list", "--cache", store).code == 0
 
 
 def test_verify_finds_a_flipped_byte(vitscope, store):

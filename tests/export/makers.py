@@ -27,7 +27,7 @@ def view(
         "spec": {"model": "mae"},
         "notes": [],
     }
-    return View(dims=tuple(coords), coords=coords, values=values, columns=columns, **{**usual, **fields})
+    return View(**{**usual, "dims": tuple(coords), **fields}, coords=coords, values=values, columns=columns)
 
 
 def tags(*lists: list[str]) -> Column:

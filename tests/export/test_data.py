@@ -47,6 +47,11 @@ def test_one_number_has_no_dims():
     assert np.load(io.BytesIO(npy_bytes([alone]))) == 0.25
 
 
+def test_csv_names_the_layer_and_head_that_were_asked_for():
+    one = view({"layer": [3], "head": [1, 2]}, np.array([0.5, 1.5]), dims=("head",))
+    assert csv_bytes([one]).decode() == "model,layer,head,thing\nmae,3,1,0.5\nmae,3,2,1.5\n"
+
+
 def test_columns_and_tags():
     columns = {"size": Column(values=np.array([1.0, np.nan]), unit="nat"), "tags": tags(["sink cls", "global"], [])}
     several = view({"head": [1, 2]}, columns=columns, unit="")

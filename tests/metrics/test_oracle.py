@@ -114,6 +114,15 @@ def test_known_answers():
         assert measure("distance", geometry, itself)["mean"][0, 0] < 1e-6
 
 
+@pytest.mark.parametrize("mass", [0.0, 1e-44, 1e-40])
+def test_patches_that_give_all_their_attention_to_the_prefix_count_as_nothing(mass):
+    geometry = Geometry(layers=1, heads=1, prefix=("cls",), rows=2, columns=2, patch=(8, 8))
+    attention = np.full((1, 1, 1, 5, 5), mass / 4)
+    attention[..., 0] = 1
+    assert measure("distance", geometry, attention)["mean"][0, 0] < 1e-30
+    np.testing.assert_allclose(measure("spatial-attention", geometry, attention)["mean"], 0, atol=1e-30)
+
+
 def test_a_spread_of_one_image_is_not_a_number(case):
     geometry, attention = case
     assert np.isnan(measure("distance", geometry, attention[:1])["std"]).all()

@@ -6,6 +6,7 @@ import pytest
 import timm
 import torch
 from safetensors.torch import save_file
+from timm.layers import resample_abs_pos_embed
 
 from vitscope import catalog
 from vitscope.errors import ModelError, UnknownName
@@ -57,6 +58,21 @@ def test_the_image_size_of_the_checkpoints_position_table(tmp_path):
     assert model.checkpoint is not None
     assert model.checkpoint["file"] == "small.safetensors"
     assert torch.equal(model.module.state_dict()["pos_embed"], weights["pos_embed"])
+
+
+@pytest.mark.parametrize("size", [(64, 64), (96, 160)])
+def test_a_checkpoint_at_another_image_size_has_its_position_table_resampled(tmp_path, size):
+    weights = timm.create_model(SMALL, num_classes=0, img_size=96).state_dict()
+    save_file(weights, tmp_path / "small.safetensors")
+    model = load(f"timm/{SMALL}", tmp_path / "small.safetensors", size)
+    assert model.image_size == size
+    assert model.notes == (f"position table resampled from images of 96×96 to {size[0]}×{size[1]} pixels",)
+    grid = size[0] // 16, size[1] // 16
+    expected = resample_abs_pos_embed(weights["pos_embed"], new_size=list(grid))
+    assert torch.equal(model.module.state_dict()["pos_embed"], expected)
+    assert torch.equal(model.module.state_dict()["blocks.3.attn.qkv.weight"], weights["blocks.3.attn.qkv.weight"])
+    geometry = geometry_of(model.name, model.module, model.image_size)
+    assert (geometry.rows, geometry.columns) == grid
 
 
 def test_normalisation_is_the_familys(tmp_path):

@@ -22,6 +22,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from vitscope import catalog
+from vitscope.cli import main
 from vitscope.run import extract, measure
 from vitscope.run.request import Report, Request
 from vitscope.spec import Resources
@@ -36,7 +37,7 @@ BY_DEFAULT = tuple(name for name, entry in catalog.METRICS.items() if entry.defa
 OF_TIME = {"started", "finished", "seconds", "passes"}  # facts of a run that differ from one day to the next
 
 SERVER = multiprocessing.get_context("forkserver")
-SERVER.set_forkserver_preload(["pytest", "tests.run.jobs", "vitscope.cli.app"])
+SERVER.set_forkserver_preload(["pytest", "tests.run.jobs"])
 
 
 class Listener:
@@ -205,3 +206,14 @@ class _Changes:
         if event == "os.remove":
             return os.path.lexists(path)
         return event in {"os.rename", "os.link", "os.mkdir", "os.rmdir", "shutil.rmtree"}
+
+
+def command(out: Path, *arguments: str) -> None:
+    """For `start`: the program `vitscope` with these arguments; `out` gets its stdout, and `out`.err its stderr."""
+    torch.set_num_threads(1)
+    for descriptor, path in ((1, out), (2, out.with_suffix(".err"))):
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        os.dup2(handle, descriptor)
+    sys.stdout, sys.stderr = (open(descriptor, "w", closefd=False) for descriptor in (1, 2))  # noqa: SIM115
+    sys.argv = ["vitscope", *arguments]
+    main()

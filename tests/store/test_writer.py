@@ -213,6 +213,21 @@ def test_shards_and_results_are_dropped_and_a_restart_forgets_all(writer):
     assert again(writer).facts == life.FACTS
 
 
+def test_a_restart_that_is_cut_short_keeps_the_facts_of_what_is_left(writer, monkeypatch):
+    writer.put_result("distance", 1, MEAN, 4, {})
+    writer.update(finished="2026-01-02T03:05:00+00:00", used=4)
+
+    def killed(_folder):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("vitscope.store.writer.discard", killed)
+    with pytest.raises(KeyboardInterrupt):
+        writer.restart()
+    left = again(writer)
+    assert left.finished("distance", 1)
+    assert (left.facts["finished"], left.facts["used"]) == (None, 4)
+
+
 def test_a_drop_that_is_cut_short_is_complete_for_readers(writer, monkeypatch):
     def killed(*_arguments, **_options):
         raise KeyboardInterrupt

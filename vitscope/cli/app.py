@@ -66,7 +66,12 @@ def program(
 ) -> None:
     """Look inside Vision Transformers from a terminal: attention of every layer and head.
 
-    Start with:  vitscope demo   or   vitscope extract --model mae --data PHOTOS   then   vitscope browse
+    \b
+    Start with:
+      vitscope demo
+    and then:
+      vitscope extract --model mae --data PHOTOS
+      vitscope browse
     """
     del version
     context.obj = Talk(quiet=quiet, verbose=verbose)

@@ -17,7 +17,7 @@ def browse(
     context: typer.Context,
     place: Annotated[
         str | None,
-        typer.Argument(metavar="[PLACE]", help="Where to start: MODEL, MODEL/LAYER or MODEL/LAYER/HEAD, from 1."),
+        typer.Argument(metavar="PLACE", help="Where to start: MODEL, MODEL/LAYER or MODEL/LAYER/HEAD, from 1."),
     ] = None,
     cache: CacheFolder = None,
     quiet: Quiet = False,
@@ -25,7 +25,12 @@ def browse(
 ) -> None:
     """Walk through models, layers and heads in the terminal.
 
-    Keys are shown at the foot of every page; ? shows all of them, q leaves. For example:  vitscope browse mae/7/3
+    Keys are shown at the foot of every page; ? shows all of them, q leaves.
+
+    \b
+    For example:
+      vitscope browse
+      vitscope browse mae/7/3
     """
 
     talk = Talk.of(context, quiet=quiet, verbose=verbose)

@@ -25,7 +25,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 RUN_HELP = "A run: its model, or (the beginning of) its folder's name."
-OneRun = Annotated[str | None, typer.Argument(metavar="[RUN]", help=RUN_HELP, show_default=False)]
+OneRun = Annotated[str | None, typer.Argument(metavar="RUN", help=RUN_HELP, show_default=False)]
 
 
 @app.command("list")
@@ -114,7 +114,7 @@ def verify(
 @app.command("remove")
 def remove(
     context: typer.Context,
-    runs: Annotated[list[str], typer.Argument(metavar="RUN...", help=RUN_HELP, show_default=False)],
+    runs: Annotated[list[str], typer.Argument(metavar="RUN", help=RUN_HELP, show_default=False)],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
     cache: CacheFolder = None,
@@ -218,14 +218,15 @@ def _print_run(run: Run) -> None:
         "tokens": f"{g.tokens}: {', '.join([*g.prefix, f'{g.rows}×{g.columns} patches'])}",
         "data": f"{run.dataset}, {run.images} of {facts.get('images', '?')} images used",
         "classes": ", ".join(run.classes),
-        "skipped": "\n".join(f"{item['file']}: {item['reason']}" for item in facts.get("skipped", [])),
+        "skipped": _said(facts.get("skipped")),
         "started": run.started,
-        "finished": str(facts.get("finished") or "not yet"),
-        "took": duration(float(facts.get("seconds") or 0)),
-        "device": str(facts.get("device", "")),
-        "batch size": str(facts.get("batch_size") or ""),
-        "versions": ", ".join(f"{name} {version}" for name, version in facts.get("versions", {}).items()),
-        **{f"spec: {name.replace('_', ' ')}": _short(value) for name, value in run.spec.to_json().items()},
+        "finished": _said(facts.get("finished")) or "not yet",
+        "took": duration(seconds) if isinstance(seconds := facts.get("seconds"), int | float) else "",
+        "device": _said(facts.get("device")),
+        "batch size": _said(facts.get("batch_size")),
+        "checkpoint": _said(facts.get("checkpoint")),
+        "versions": _said(facts.get("versions")),
+        **{f"spec: {name.replace('_', ' ')}": _said(value) for name, value in run.spec.to_json().items()},
         "folder": str(run.folder),
         "size": bytes_in_words(size(run)),
     }
@@ -240,9 +241,15 @@ def _print_run(run: Run) -> None:
     result(table, "", measured)
 
 
-def _short(value: object) -> str:
-    """A value of the spec, lists as products and digests cut."""
+def _said(value: Any) -> str:
+    """A fact as text, whatever it is: facts come from a file that somebody else may have written."""
+    if value is None:
+        return ""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_said(item)}" for name, item in value.items())
     if isinstance(value, list):
-        return " × ".join(map(str, value))
-    text = str(value)
-    return f"{text[:16]}…" if len(text) == 64 else text
+        if any(isinstance(item, dict) for item in value):
+            parts = (item.values() if isinstance(item, dict) else [item] for item in value)
+            return "\n".join(": ".join(map(_said, part)) for part in parts)
+        return ", ".join(map(_said, value))
+    return str(value)

@@ -15,18 +15,21 @@ from vitscope.errors import ConfigError
 def config(
     context: typer.Context,
     key: Annotated[
-        str | None, typer.Argument(metavar="[KEY", help="A setting, such as data.images.", show_default=False)
+        str | None, typer.Argument(metavar="KEY", help="A setting, such as data.images.", show_default=False)
     ] = None,
     value: Annotated[
-        str | None, typer.Argument(metavar="[VALUE]]", help='Its new value; "" takes it out.', show_default=False)
+        str | None, typer.Argument(metavar="VALUE", help='Its new value; "" takes it out.', show_default=False)
     ] = None,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
     """Print all settings, print one, or set one.
 
-    Environment variables such as VITSCOPE_DATA_IMAGES stand above the file, options above both.
-    For example:  vitscope config data.images ~/photographs
+    Environment variables such as VITSCOPE_DATA_IMAGES stand above these, options above both.
+
+    \b
+    For example:
+      vitscope config data.images ~/photographs
     """
     from vitscope import config as settings
 

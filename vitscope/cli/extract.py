@@ -19,6 +19,7 @@ from vitscope.errors import DataError, VitscopeError
 
 if TYPE_CHECKING:
     from vitscope.run.extract import Report
+    from vitscope.spec import Resources
 
 SKIPPED_SHOWN = 5  # skipped files listed by name; --verbose lists all
 HOW = "How it is run (changes no number's meaning)"
@@ -105,20 +106,23 @@ def extract(
     dataset: Annotated[
         str | None, typer.Option(metavar="KIND", help="Kind of folder, where a guess is wrong.", show_default=False)
     ] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="At most N images.", show_default=False)] = None,
+    limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="At most N images.", show_default=False)] = None,
     per_class: Annotated[
-        int | None, typer.Option(min=1, help="At most N images of each class folder.", show_default=False)
+        int | None, typer.Option(metavar="N", min=1, help="At most N images of each class folder.", show_default=False)
     ] = None,
     size: Annotated[
         str | None,
         typer.Option("--image-size", metavar="N|HxW", help="Crop in pixels; else the model's own.", show_default=False),
     ] = None,
-    gallery: Annotated[int, typer.Option(min=0, help="Keep all attention of the first N images.")] = 8,
+    gallery: Annotated[int, typer.Option(metavar="N", min=0, help="Keep all attention of the first N images.")] = 8,
     precision: Annotated[
-        Precision | None, typer.Option(help="Number format of the forward pass.", show_default="fp32")
+        Precision | None,
+        typer.Option(
+            metavar="fp32|bf16|fp16", help="Number format of the forward pass; else fp32.", show_default=False
+        ),
     ] = None,
     protocol: Annotated[
-        Protocol, typer.Option(help="As defined, or exactly as the paper's code does.")
+        Protocol, typer.Option(metavar="corrected|paper", help="As defined, or exactly as the paper's code does.")
     ] = Protocol.corrected,
     metrics: Annotated[
         str, typer.Option(metavar="default|all|NAME,…", help="What is measured; `default,NAME` adds to the default.")
@@ -127,15 +131,27 @@ def extract(
     device: Annotated[
         str | None,
         typer.Option(
-            metavar="auto|cpu|cuda[:i]|mps", help="Where to compute.", show_default="auto", rich_help_panel=HOW
+            metavar="auto|cpu|cuda[:i]|mps",
+            help="Where; else the best there is.",
+            show_default=False,
+            rich_help_panel=HOW,
         ),
     ] = None,
     batch_size: Annotated[
-        int | None, typer.Option(min=1, help="Images a forward pass.", show_default=False, rich_help_panel=HOW)
+        int | None,
+        typer.Option(
+            metavar="N", min=1, help="Images a forward pass; else as fit.", show_default=False, rich_help_panel=HOW
+        ),
     ] = None,
     workers: Annotated[
         int | None,
-        typer.Option(min=0, help="Processes that decode images.", show_default=False, rich_help_panel=HOW),
+        typer.Option(
+            metavar="N",
+            min=0,
+            help="Processes that decode images; else as fit.",
+            show_default=False,
+            rich_help_panel=HOW,
+        ),
     ] = None,
     cache: CacheFolder = None,
     quiet: Quiet = False,
@@ -144,7 +160,10 @@ def extract(
     """Run models over a folder of photographs once and keep every number in the cache.
 
     Prints the folder of every finished run. A run that was interrupted goes on where it stopped.
-    For example:  vitscope extract --model mae --data PHOTOS
+
+    \b
+    For example:
+      vitscope extract --model mae --data PHOTOS
     """
     talk, models = Talk.of(context, quiet=quiet, verbose=verbose), expand(model)
     if checkpoint is not None and len(models) > 1:
@@ -153,16 +172,7 @@ def extract(
     names, store = metric_names(metrics), cache_folder(cache)
     folder = data_folder(data, dataset) or embedded(talk, store)
 
-    from vitscope import config
-    from vitscope.spec import Resources
-
-    settings = config.all()
-    resources = Resources(
-        device=device or settings["device"] or "auto",
-        batch_size=batch_size or settings["batch_size"],
-        workers=workers if workers is not None else settings["workers"],
-    )
-    number_format = precision.value if precision else settings["precision"] or "fp32"
+    resources, number_format = _resources(device, batch_size, workers, precision)
 
     def one(name: str) -> None:
         with watch(talk, name) as watcher:
@@ -187,6 +197,22 @@ def extract(
         summarise(talk, name, report, cache)
 
     in_turn(models, one)
+
+
+def _resources(
+    device: str | None, batch_size: int | None, workers: int | None, precision: Precision | None
+) -> tuple[Resources, str]:
+    """How to run, and the number format: options first, then settings, then what fits any machine."""
+    from vitscope import config
+    from vitscope.spec import Resources
+
+    settings = config.all()
+    resources = Resources(
+        device=device or settings["device"] or "auto",
+        batch_size=batch_size or settings["batch_size"],
+        workers=workers if workers is not None else settings["workers"],
+    )
+    return resources, precision.value if precision else settings["precision"] or "fp32"
 
 
 def in_turn(models: list[str], one: Callable[[str], None]) -> None:

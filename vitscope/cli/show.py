@@ -31,7 +31,7 @@ class Format(StrEnum):
 
 
 class Tokens(StrEnum):
-    """Which query tokens a mean is over."""
+    """The tokens that attention goes to."""
 
     cls = "cls"
     spatial = "spatial"
@@ -46,17 +46,21 @@ def show(
     context: typer.Context,
     view: Annotated[str, typer.Argument(metavar="VIEW", help=VIEW_HELP, show_default=False)],
     model: Models,
-    layer: Annotated[int | None, typer.Option(min=1, help="Only this layer, from 1.", show_default=False)] = None,
-    head: Annotated[int | None, typer.Option(min=1, help="Only this head, from 1.", show_default=False)] = None,
-    query: Annotated[
-        str | None, typer.Option(metavar="cls|spatial|all|pure|ROW,COL", help=QUERY_HELP, show_default=False)
+    layer: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Only this layer, from 1.", show_default=False)
     ] = None,
+    head: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Only this head, from 1.", show_default=False)
+    ] = None,
+    query: Annotated[str | None, typer.Option(metavar="QUERY", help=QUERY_HELP, show_default=False)] = None,
     image: Annotated[
         str | None, typer.Option(metavar="NAME", help="One image of the gallery, not the mean.", show_default=False)
     ] = None,
     tokens: Annotated[Tokens | None, typer.Option(help="Attention to these tokens.", show_default=False)] = None,
     cache: CacheFolder = None,
-    form: Annotated[Format, typer.Option("--format", "-f", help="What to print.")] = Format.table,
+    form: Annotated[
+        Format, typer.Option("--format", "-f", metavar="|".join(Format), help="What to print.")
+    ] = Format.table,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", metavar="FILE", help="Write here instead of stdout.", show_default=False),
@@ -66,9 +70,14 @@ def show(
 ) -> None:
     """Print a view of a measured model: a table or plot, numbers for a script, or a figure for a paper.
 
-    json is one object, or a list of them where --model is given more than once. csv has one line per number and a
-    column that names the model. npy holds the array alone. npy, png and svg want --output FILE or a pipe.
-    For example:  vitscope show distance --model mae --format png --output distance.png
+    \b
+    json  one object, or a list of them where --model is given more than once
+    csv   one line per number, with the name of the model
+    npy   the array alone; npy, png and svg want --output FILE or a pipe
+
+    \b
+    For example:
+      vitscope show distance --model mae --format png --output distance.png
     """
     talk = Talk.of(context, quiet=quiet, verbose=verbose)
     catalog.find("view", catalog.VIEWS, view)

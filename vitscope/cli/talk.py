@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     import typer
@@ -15,6 +15,12 @@ if TYPE_CHECKING:
 
     from vitscope.export.palette import Depth
 
+COLOURS: dict[str, Literal["truecolor", "256", "standard"] | None] = {
+    "truecolor": "truecolor",
+    "256": "256",
+    "16": "standard",
+    "mono": None,
+}  # what the browser calls a depth of colour, and what Rich calls it
 PIPE_WIDTH = 120  # characters a line of a table may take where no terminal says how wide it is
 
 
@@ -50,13 +56,22 @@ class Talk:
 def console(*, stderr: bool = False) -> Console:
     """A rich console for stdout or stderr that honours NO_COLOR, TERM=dumb, COLUMNS and pipes.
 
+    How many colours it has is found out as the browser does it; VITSCOPE_COLORS decides for both.
+
     Where the stream is no terminal, lines may be PIPE_WIDTH long, so that a table in a file is not cut to 80 columns.
     """
     from rich.console import Console
 
+    from vitscope.tui.colors import detect
+
     stream = sys.stderr if stderr else sys.stdout
     piped = not stream.isatty() and "COLUMNS" not in os.environ
-    return Console(stderr=stderr, width=PIPE_WIDTH if piped else None, highlight=False, emoji=False, markup=False)
+    plain: dict[str, Any] = {"highlight": False, "emoji": False, "markup": False}
+    screen = Console(stderr=stderr, width=PIPE_WIDTH if piped else None, color_system=None, **plain)
+    if screen.is_terminal:  # or FORCE_COLOR says so
+        colours = COLOURS[detect(os.environ)]
+        return Console(stderr=stderr, width=screen.width, color_system=colours, force_terminal=True, **plain)
+    return screen
 
 
 def result(*parts: RenderableType) -> None:
@@ -84,8 +99,6 @@ def _text(screen: Console, parts: Iterable[RenderableType]) -> str:
 
 def depth(screen: Console) -> Depth:
     """How many colours a console has."""
-    if screen.no_color or screen.color_system is None:
-        return "none"
     if screen.color_system == "truecolor":
         return "true"
     return "256" if screen.color_system == "256" else "none"

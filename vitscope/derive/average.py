@@ -14,7 +14,7 @@ MODES = ("all", "cls", "spatial", "pure")
 def average(
     mode: str, attention_LHTT: np.ndarray | None, spatial_LHPP: np.ndarray | None, geometry: Geometry
 ) -> np.ndarray:
-    """Mean attention that each token receives, shape (L, H, T), float64, unit 1; every head sums to 1.
+    """Mean attention that each token receives, shape (L, H, T), float64, unit 1; a head sums to 1 but for null rows.
 
     all:     mean over all T queries of Ā[q, ·]
     cls:     Ā[cls, ·], the average CLS map of Fig. 2 with the attention of CLS to the prefix kept

@@ -42,13 +42,13 @@ def json_bytes(views: Sequence[View]) -> bytes:
 
 
 def csv_bytes(views: Sequence[View]) -> bytes:
-    """Long format, one line per number: the model, a column per dim, then the value under the view's name.
+    """Long format, one line per number: the model, a column per coordinate, then the value under the view's name.
 
     A view with several columns has each of them instead; tags are joined by "; ". What is not a number, or what one of
     several models lacks, is empty. The first line names the columns; UTF-8.
     """
     text = io.StringIO()
-    names = dict.fromkeys(name for view in views for name in ("model", *view.dims, *_arrays(view)))
+    names = dict.fromkeys(name for view in views for name in ("model", *view.coords, *_arrays(view)))
     writer = csv.DictWriter(text, list(names), restval="", lineterminator="\n")
     writer.writeheader()
     for view in views:
@@ -101,10 +101,11 @@ def _array(view: View) -> np.ndarray:
 
 def _lines(view: View) -> Iterator[dict[str, Any]]:
     arrays = _arrays(view)
+    fixed = {name: places[0] for name, places in view.coords.items() if name not in view.dims}
     numbers = zip(*(array.ravel().tolist() for array in arrays.values()), strict=True)
     for place, row in zip(product(*(view.coords[dim] for dim in view.dims)), numbers, strict=True):
         known = {name: number for name, number in zip(arrays, row, strict=True) if _is_known(number)}
-        yield {"model": view.model, **dict(zip(view.dims, place, strict=True)), **known}
+        yield {"model": view.model, **fixed, **dict(zip(view.dims, place, strict=True)), **known}
 
 
 def _is_known(number: object) -> bool:

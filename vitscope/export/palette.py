@@ -1,7 +1,7 @@
 """Colours of a number between 0 and 1, for each depth of colour that a terminal may have.
 
-True colour: viridis. 256 colours: thirteen steps of inferno chosen so that lightness never falls, because the nearest
-colours of viridis come out in the wrong order. Less than that: five shades of grey made of characters.
+Inferno, as in the browser. 256 colours: thirteen steps of it chosen so that lightness never falls, because the nearest
+of 256 colours come out in the wrong order. Less than that: five shades made of characters.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ Depth = Literal["true", "256", "none"]
 SHADES = " ░▒▓█"
 LEVELS = 64  # true colour is cut to so many steps: no eye tells more apart in a heat map
 
-# Seventeen even samples of Matplotlib's viridis (Smith and van der Walt, public domain).
-_VIRIDIS = (
-    "440154 48186a 472d7b 424086 3b528b 33638d 2c728e 26828e 21918c "
-    "1fa088 28ae80 3fbc73 5ec962 84d44b addc30 d8e219 fde725"
+# Seventeen even samples of Matplotlib's inferno (Smith and van der Walt, public domain).
+_INFERNO = (
+    "000004 0b0724 210c4a 3d0965 57106e 71196e 8a226a a32c61 bc3754 "
+    "d24644 e45a31 f1731d f98e09 fcac11 f9cb35 f2ea69 fcffa4"
 )
 # Palette numbers of xterm, darkest first.
 _INFERNO_256 = (16, 17, 53, 89, 125, 161, 167, 203, 208, 214, 220, 228, 229)
@@ -34,7 +34,7 @@ def ramp(depth: Depth) -> list[str]:
         return []
     if depth == "256":
         return [f"color({number})" for number in _INFERNO_256]
-    anchors = np.array([[int(code[i : i + 2], 16) for i in (0, 2, 4)] for code in _VIRIDIS.split()], dtype=float)
+    anchors = np.array([[int(code[i : i + 2], 16) for i in (0, 2, 4)] for code in _INFERNO.split()], dtype=float)
     place = np.linspace(0, len(anchors) - 1, LEVELS)
     channels = [np.interp(place, np.arange(len(anchors)), channel).round().astype(int) for channel in anchors.T]
     return [f"#{r:02x}{g:02x}{b:02x}" for r, g, b in zip(*channels, strict=True)]

@@ -176,17 +176,28 @@ def _from_hub(kind: _Kind, image_size: tuple[int, int] | None) -> nn.Module:
 
 
 def _from_file(kind: _Kind, path: Path, image_size: tuple[int, int] | None, notes: list[str]) -> nn.Module:
-    """The architecture with the weights of a file, at the image size that the file's position table was made for."""
+    """The architecture with the weights of a file, at the image size asked for, else that of the file's position table.
+
+    A position table of another size is resampled by timm (bicubic), as it does with its own weights.
+    """
     tensors = checkpoints.read(path)
     module = kind.create(image_size)
     implied = _implied_size(module, tensors)
-    if image_size is None and implied is not None:
+    if implied is not None:
         module = kind.create(implied)
-        notes.append(f"images of {implied[0]}×{implied[1]} pixels, as the checkpoint's position table says")
     dropped = checkpoints.fill(module, tensors, path.name)
+    if implied is not None and image_size is None:
+        notes.append(f"images of {_pixels(implied)} pixels, as the checkpoint's position table says")
+    elif implied is not None and image_size is not None:
+        module.set_input_size(img_size=image_size)  # type: ignore[operator]
+        notes.append(f"position table resampled from images of {_pixels(implied)} to {_pixels(image_size)} pixels")
     if dropped:
         notes.append(f"left out of {path.name}: {', '.join(sorted(dropped)[:4])}{' …' if len(dropped) > 4 else ''}")
     return module
+
+
+def _pixels(size: tuple[int, int]) -> str:
+    return f"{size[0]}×{size[1]}"
 
 
 def _implied_size(module: nn.Module, tensors: dict[str, Tensor]) -> tuple[int, int] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import pickle
 import warnings
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,7 @@ def _safetensors(path: Path) -> dict[str, Tensor]:
     try:
         return load_file(path)
     except (SafetensorError, OSError, ValueError) as error:
-        raise WeightsError(f"{path} is not a safetensors file, or is cut short ({_first_line(error)}).") from error
+        raise WeightsError(_not_whole(path, error, "a safetensors file")) from error
 
 
 def _torch(path: Path) -> Any:
@@ -61,7 +62,20 @@ def _torch(path: Path) -> Any:
     except pickle.UnpicklingError as error:
         raise WeightsError(_unsafe(path, error)) from error
     except Exception as error:  # a file that is no checkpoint can make the unpickler raise anything
-        raise WeightsError(f"{path} is not a checkpoint, or is cut short ({_first_line(error)}).") from error
+        raise WeightsError(_not_whole(path, error, "a checkpoint that torch.save has written")) from error
+
+
+def _not_whole(path: Path, error: Exception, kind: str) -> str:
+    """One sentence for a file that is no checkpoint of this kind, or no longer; what torch says of it fills a page."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{path} cannot be read ({error.strerror})."
+    with path.open("rb") as file:
+        head = file.read(4)
+    if not head:
+        return f"{path} is not a checkpoint: the file is empty."
+    if head == b"PK\x03\x04" and not zipfile.is_zipfile(path):
+        return f"{path} is not a whole checkpoint: the file is cut short, so copy it again."
+    return f"{path} is not {kind}, or it is cut short or damaged: give another file, or copy this one again."
 
 
 def _unsafe(path: Path, error: Exception) -> str:
@@ -75,11 +89,7 @@ def _unsafe(path: Path, error: Exception) -> str:
             f"{path} was not loaded: besides tensors it holds Python objects ({', '.join(sorted(names)[:3])}), which "
             f"could run code. Save its state dict alone as .safetensors and try again."
         )
-    return f"{path} is not a checkpoint: {_first_line(error).split('.')[0]}."
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), "") or type(error).__name__
+    return _not_whole(path, error, "a checkpoint that torch.save has written")
 
 
 def fill(model: nn.Module, tensors: dict[str, Tensor], source: str) -> list[str]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import platform
+from pathlib import Path
 
 import torch
 
@@ -41,10 +41,11 @@ def describe(device: torch.device) -> str:
 
 
 def free_memory(device: torch.device) -> int | None:
-    """Bytes free for new arrays; None where the system does not say."""
+    """Bytes free for new arrays, those that hold nothing but cached files included; None where the system is silent."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
     try:
-        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (ValueError, OSError, AttributeError):
+        lines = Path("/proc/meminfo").read_text("ascii").splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
+    except (OSError, ValueError, StopIteration):
         return None

@@ -131,9 +131,9 @@ def _terminal(colours: str) -> Iterator[Check]:
     elif os.environ.get("NO_COLOR"):
         yield Check("terminal", "note", f"{found} (NO_COLOR is set)", "Unset NO_COLOR for colours.")
     elif colours == "none":
-        yield Check("terminal", "note", found, "If it can do more, set TERM=xterm-256color.")
+        yield Check("terminal", "note", found, "If it can do more, set TERM=xterm-256color, or VITSCOPE_COLORS=256.")
     elif colours == "256":
-        hint = "If your terminal has true colour (SSH does not forward it), set COLORTERM=truecolor."
+        hint = "If it has 16 million (which SSH does not tell), set VITSCOPE_COLORS=truecolor."
         yield Check("terminal", "ok", found, hint)
     else:
         yield Check("terminal", "ok", found)

@@ -6,7 +6,7 @@ import importlib.metadata
 import platform
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
@@ -215,7 +215,6 @@ def _opened(cache: Path, spec: Spec, facts: dict[str, Any], *, restart: bool) ->
     writer = RunWriter(cache, spec, facts)
     if restart:
         writer.restart()
-        writer.update(**facts)
     return writer
 
 
@@ -236,7 +235,7 @@ def _as_before(resources: Resources, writer: RunWriter) -> Resources:
     before = writer.facts["batch_size"]
     if resources.batch_size is not None or before is None:
         return resources
-    return Resources(**{**asdict(resources), "batch_size": before})
+    return replace(resources, batch_size=before)
 
 
 def _spec(request: Request, model: build.Loaded, images: ImageSet) -> Spec:

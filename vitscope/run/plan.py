@@ -27,13 +27,14 @@ class Plan:
     batch_size: int
     chunk: Chunk
     attention: int  # one piece of attention with its copies
+    budget: int  # what these may take
     sums: int  # what the metrics add to
 
     def sentence(self) -> str:
         """The plan in words, for the user."""
         return (
-            f"batches of {self.batch_size} images; memory: {_size(self.attention)} for attention "
-            f"({self.chunk.images} images × {self.chunk.queries} queries of one layer at a time), "
+            f"batches of {self.batch_size} images; memory: {_size(self.attention)} of at most {_size(self.budget)} for "
+            f"attention ({self.chunk.images} images × {self.chunk.queries} queries of one layer at a time), "
             f"{_size(self.sums)} for sums"
         )
 
@@ -46,21 +47,22 @@ def plan(metrics: Iterable[type[Metric]], setting: Setting, resources: Resources
     """
     g = setting.geometry
     batch_size = resources.batch_size or BATCH[setting.device.type]
-    chunk = _chunk(g, setting.device, batch_size, resources.memory)
+    budget = int(resources.memory * GIB)
+    chunk = _chunk(g, setting.device, batch_size, budget // MAPS)
     attention = MAPS * _attention_bytes(g, chunk)
     sums = sum(_held(metric, setting) for metric in metrics)
     free = free_memory(setting.device)
     if free is not None and sums + attention > free:
         raise DeviceError(
-            f"sums over {g.layers} layers × {g.heads} heads × {g.tokens}² tokens take {_size(sums)}, but only "
-            f"{_size(free)} are free: leave out the large ones with --metrics distance,entropy,prefix-mass, or use a "
-            f"smaller --image-size."
+            f"sums and gallery of {g.layers} layers × {g.heads} heads × {g.tokens}² tokens take {_size(sums)}, but "
+            f"only {_size(free)} are free: leave out the large ones with --metrics distance,entropy,prefix-mass, or "
+            f"use a smaller --image-size or --gallery."
         )
-    return Plan(batch_size, chunk, attention, sums)
+    return Plan(batch_size, chunk, attention, budget, sums)
 
 
-def _chunk(g: Geometry, device: torch.device, batch_size: int, memory: float) -> Chunk:
-    budget = int(memory * GIB) // MAPS
+def _chunk(g: Geometry, device: torch.device, batch_size: int, budget: int) -> Chunk:
+    """The largest piece of attention of at most `budget` bytes; smaller on a CPU, see CACHE_BYTES."""
     row, image = 4 * g.heads * g.tokens, 4 * g.heads * g.tokens**2
     if image > budget:
         return Chunk(images=1, queries=max(budget // row, 1))

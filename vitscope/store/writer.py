@@ -149,12 +149,16 @@ class RunWriter:
         discard(self.folder / metric_key(metric, version))
 
     def restart(self) -> None:
-        """Begin anew: facts as given to the constructor, no shard and no result, of all metrics and versions."""
-        self.facts = {}
-        self.update(**self._first)
+        """Begin anew: no shard and no result, of all metrics and versions, then facts as given to the constructor.
+
+        Cut short it leaves an unfinished run, whose facts still belong to the results that it still has.
+        """
+        self.update(finished=None)
         self.drop_shards()
         for folder in metric_folders(self.folder):
             discard(folder)
+        self.facts = {}
+        self.update(**self._first)
 
     def _commit(self, shard: int, states: Mapping[str, ShardState], record: Mapping[str, Any]) -> None:
         fields = {

@@ -70,7 +70,7 @@ class Browser(App[None]):
     def on_mount(self) -> None:
         """Leave properly when told to by a signal, and look through the cache."""
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGHUP):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, self.exit, None, 128 + number)
         self.list_runs()
 
@@ -110,7 +110,7 @@ class Browser(App[None]):
 
     def update(self) -> None:
         """Draw the state if all it shows is there; otherwise have that read, and draw without it only if it is late."""
-        missing = [item for item in needs(self.state, self.book) if self.book.get(item) is None]
+        missing = self.unread()
         self.read(missing)
         quick = [item for item in missing if not item.slow]
         if not quick:
@@ -118,6 +118,10 @@ class Browser(App[None]):
         elif not self._late:
             self._late = True
             self.set_timer(PATIENCE, self.draw)
+
+    def unread(self) -> list[Item]:
+        """What the page on screen needs and nobody has read yet."""
+        return [item for item in needs(self.state, self.book) if self.book.get(item) is None]
 
     def draw(self) -> None:
         """Put the page of the present state on the canvas."""

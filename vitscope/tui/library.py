@@ -13,7 +13,7 @@ from vitscope.derive.aligned import aligned
 from vitscope.derive.heads import profile, tags
 from vitscope.derive.offset import offset
 from vitscope.derive.query import Query, query_map, received_map
-from vitscope.errors import NotMeasured, StoreError, VitscopeError
+from vitscope.errors import DamagedError, NotMeasured, StoreError, VitscopeError
 from vitscope.store.reader import Cache, Run
 from vitscope.store.text import printable, shown
 
@@ -115,13 +115,43 @@ def _sentence(error: Exception) -> str:
     return printable(f"the cache cannot be read: {error}.")
 
 
+def _array(run: Run, metric: str, name: str, shape: tuple[int | None, ...]) -> np.ndarray:
+    """An array of the cache, whose shape fits the run's geometry (None: any size); DamagedError if it does not."""
+    values = run.array(metric, name)
+    fits = len(values.shape) == len(shape) and all(b in (None, a) for a, b in zip(values.shape, shape, strict=True))
+    if not fits:
+        wanted = " × ".join("n" if size is None else str(size) for size in shape)
+        raise DamagedError(
+            f"{metric} of {run.name} is damaged: its {name} is {' × '.join(map(str, values.shape))} and should be "
+            f"{wanted}; see `vitscope cache verify`, then measure it again."
+        )
+    return values
+
+
+def _heads(run: Run) -> tuple[int, int]:
+    return run.geometry.layers, run.geometry.heads
+
+
+def _spatial(run: Run) -> np.ndarray:
+    return _array(run, "spatial-attention", "mean", (*_heads(run), *[run.geometry.patches] * 2))
+
+
+def _attention(run: Run, image: int | None = None) -> np.ndarray:
+    """Attention (L, H, T, T): the mean, or that of one image of the gallery."""
+    shape = (*_heads(run), *[run.geometry.tokens] * 2)
+    if image is None:
+        return _array(run, "attention", "mean", shape)
+    return _array(run, "gallery", "attention", (None, *shape))[image]
+
+
 def _numbers(run: Run, _item: Item) -> Numbers:
     columns, missing = {}, {}
     for metric in ("distance", "entropy", "prefix-mass", "position-deviation"):
         try:
             result = run.result(metric)
-            values = np.array(result.array("mean"), dtype=np.float64)
-            spread = np.array(result.array("std"), dtype=np.float64) if "std" in result.arrays else None
+            shape = (*_heads(run), len(run.geometry.prefix)) if metric == "prefix-mass" else _heads(run)
+            values = np.array(_array(run, metric, "mean", shape), dtype=np.float64)
+            spread = np.array(_array(run, metric, "std", shape), dtype=np.float64) if "std" in result.arrays else None
         except (NotMeasured, StoreError) as error:
             missing[metric] = _sentence(error)
             continue
@@ -147,21 +177,21 @@ def _last(values: np.ndarray | None, index: int) -> np.ndarray | None:
 
 
 def _offsets(run: Run, _item: Item) -> np.ndarray:
-    spatial = run.array("spatial-attention")
+    spatial = _spatial(run)
     return np.concatenate([offset(spatial[layer : layer + 1], run.geometry) for layer in range(len(spatial))])
 
 
 def _tags(run: Run, _item: Item) -> object:
-    return tags(profile(run.array("attention"), run.array("spatial-attention"), run.geometry))
+    return tags(profile(_attention(run), _spatial(run), run.geometry))
 
 
 def _aligned(run: Run, item: Item) -> np.ndarray:
-    spatial = run.array("spatial-attention")
+    spatial = _spatial(run)
     return aligned(spatial[item.layer : item.layer + 1], run.geometry, corrected=item.flag)[0]
 
 
 def _maps(run: Run, item: Item) -> Maps:
-    attention = run.array("attention") if item.image is None else run.array("gallery", "attention")[item.image]
+    attention = _attention(run, item.image)
     pairs = [_layer_maps(attention[layer], item, run) for layer in range(len(attention))]
     return Maps(np.stack([patches for patches, _ in pairs]), np.stack([prefix for _, prefix in pairs]))
 
@@ -188,7 +218,9 @@ def _grid(tokens: np.ndarray, run: Run) -> np.ndarray:
 
 
 def _picture(run: Run, item: Item) -> np.ndarray:
-    return np.array(run.array("gallery", "crop")[item.image])
+    g = run.geometry
+    crops = _array(run, "gallery", "crop", (None, g.rows * g.patch[0], g.columns * g.patch[1], 3))
+    return np.array(crops[item.image or 0])
 
 
 _READERS: dict[str, Callable[[Run, Item], object]] = {

@@ -18,7 +18,7 @@ class Options:
 
     layer: int | None = None  # from 0
     head: int | None = None  # from 0
-    query: str | None = None  # "cls", "spatial" or "ROW,COL" counted from 1
+    query: str | None = None  # "cls", "spatial", "all", "pure" or "ROW,COL" counted from 1
     image: str | None = None  # a file name of the gallery; None: the mean over all images
     tokens: str | None = None  # "cls", "spatial" or "all"
 

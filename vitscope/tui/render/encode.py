@@ -64,7 +64,7 @@ def encode(cells: Row, depth: Depth, spans: Sequence[tuple[int, int]] | None = N
     at = 0
     for start, stop in [(0, len(cells.char))] if spans is None else spans:
         if start > at:
-            pen.out.append(f"\x1b[{start - at}C")
+            pen.out.append("\x1b[C" if start - at == 1 else f"\x1b[{start - at}C")
         _run(pen, cells, depth, slice(start, stop))
         at = stop
     pen.out.append("\x1b[0m")
@@ -137,7 +137,7 @@ def difference(old: Row, new: Row, depth: Depth) -> str:
 
 
 def runs(changed: np.ndarray, old: Row, new: Row) -> list[tuple[int, int]]:
-    """Stretches of changed cells; short gaps are joined, and a wide character is never cut in two."""
+    """Stretches of changed cells; short gaps in text are joined, and a wide character is never cut in two."""
     wide = (old.char == 0) | (new.char == 0)
     if wide.any():
         changed = changed.copy()
@@ -146,7 +146,10 @@ def runs(changed: np.ndarray, old: Row, new: Row) -> list[tuple[int, int]]:
     places = np.flatnonzero(changed)
     if not places.size:
         return []
-    breaks = np.flatnonzero(np.diff(places) > GAP)
+    pixels = np.concatenate([[0], np.cumsum(new.char == HALF)])
+    gaps = np.diff(places) - 1
+    between = pixels[places[1:]] - pixels[places[:-1] + 1]  # pixels cost most, and are never sent again
+    breaks = np.flatnonzero((gaps > GAP) | (between > 0))
     starts = [int(places[0]), *places[breaks + 1].tolist()]
     stops = [*(places[breaks] + 1).tolist(), int(places[-1]) + 1]
     return list(zip(starts, stops, strict=True))

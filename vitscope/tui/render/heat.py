@@ -121,7 +121,7 @@ def _ink(surface: Surface, back: int) -> int:
 
 
 def bar(surface: Surface, x: int, y: int, width: int, scale: Span, label: str, ramp: np.ndarray | None = None) -> int:
-    """The scale as a strip of colours (the theme's ramp) between its two ends, then `label`; returns the column after."""
+    """The scale as a strip of colours (of the theme) between its ends, then `label`; returns the column after it."""
     ramp = surface.theme.ramp if ramp is None else ramp
     low, high = scale.ends
     end = surface.write(x, y, f"{low} ", surface.theme.dim)

@@ -5,10 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from vitscope.tui.palettes import Theme
-from vitscope.tui.render.heat import SHADES, Span, shrink
+from vitscope.tui.render.heat import Span, shrink
 from vitscope.tui.render.surface import Rect, Surface
 
-STEPS = 8  # levels of the overlay: a coarser scale than the map's own, so that fewer cells change with every key
+CUT = 0.25  # where an overlay in 256 colours begins to glow
+STEPS = 6  # levels of attention in an overlay: coarse, so that few cells change with a key
+TONES = 9  # levels of brightness of the photograph under it
+GREY = np.array([0.299, 0.587, 0.114])
+SHADES = np.array([ord(c) for c in " ░▒▓█"], dtype=np.uint32)
 
 
 def scaled(crop: np.ndarray, rows: int, columns: int) -> np.ndarray:
@@ -19,17 +23,21 @@ def scaled(crop: np.ndarray, rows: int, columns: int) -> np.ndarray:
 def overlay(photo: np.ndarray, values: np.ndarray, scale: Span, theme: Theme) -> np.ndarray:
     """Attention (R, C) over a photograph of (R × n, C × n, 3): grey and dark where there is none, glowing where it is.
 
-    The photograph keeps its shapes everywhere; the colour of the ramp shows in proportion to the attention.
+    In 24 bits the two are mixed in proportion to the attention. Mixtures have no place among 256 colours: there a patch
+    takes the ramp's own colours from a quarter of the scale on, a step down where the photograph is dark.
     """
     times = photo.shape[0] // values.shape[0]
-    share = np.round(scale.share(values) * STEPS) / STEPS
-    share = share.repeat(times, axis=0).repeat(times, axis=1)[..., None]
-    grey = photo @ np.array([0.299, 0.587, 0.114], dtype=photo.dtype)
+    share = scale.share(values).repeat(times, axis=0).repeat(times, axis=1)
+    grey = np.round(photo @ GREY / 255 * TONES) / TONES
+    quiet = (grey * 255 * 0.5)[..., None]
     ramp = glow(theme)
-    hot = _channels(ramp[np.minimum((share[..., 0] * len(ramp)).astype(int), len(ramp) - 1)])
-    quiet = grey[..., None] * 0.5
-    lit = hot * (0.7 + 0.3 * grey[..., None] / 255)
-    return quiet * (1 - share) + lit * share
+    if theme.depth != "truecolor":
+        level = np.minimum((share * len(ramp)).astype(int), len(ramp) - 1) - np.round(1 - grey).astype(int)
+        return np.where(share[..., None] >= CUT, _channels(ramp[np.maximum(level, 1)]), quiet)
+    share = np.round(share * STEPS) / STEPS
+    hot = _channels(ramp[np.minimum((share * len(ramp)).astype(int), len(ramp) - 1)])
+    lit = hot * (0.7 + 0.3 * grey[..., None])
+    return quiet + (lit - quiet) * share[..., None]
 
 
 def glow(theme: Theme) -> np.ndarray:
@@ -39,8 +47,7 @@ def glow(theme: Theme) -> np.ndarray:
 
 def paint(surface: Surface, x: int, y: int, photo: np.ndarray) -> Rect:
     """Put a photograph (rows, columns, 3) from 0 to 255 on the surface; without colours, its brightness in shades."""
-    odd = photo.shape[0] % 2
-    photo = np.pad(photo, ((0, odd), (0, 0), (0, 0)), mode="edge")
+    photo = np.pad(photo, ((0, photo.shape[0] % 2), (0, 0), (0, 0)), mode="edge")
     if surface.theme.plain:
         grey = photo.mean(axis=-1)
         levels = (grey[::2] + grey[1::2]) / 2 * len(SHADES) / 256

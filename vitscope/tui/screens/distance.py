@@ -11,7 +11,7 @@ from vitscope.tui.library import Column, Failure
 from vitscope.tui.render.surface import Rect, Surface
 from vitscope.tui.render.words import number
 from vitscope.tui.screens import peek
-from vitscope.tui.screens.frame import gone, notice
+from vitscope.tui.screens.frame import failed, gone
 from vitscope.tui.screens.reading import reading
 from vitscope.tui.state import State
 
@@ -24,7 +24,7 @@ def draw(surface: Surface, rect: Rect, state: State, book: Book) -> None:
         return
     column = book.column(run, state.quantity)
     if isinstance(column, Failure):
-        notice(surface, rect, column.sentence)
+        failed(surface, rect, column)
         return
     if column is None:
         surface.write(rect.x, rect.y, f"{QUANTITIES[state.quantity].title} …", surface.theme.dim)
@@ -43,8 +43,8 @@ def draw(surface: Surface, rect: Rect, state: State, book: Book) -> None:
 def _plot(surface: Surface, rect: Rect, state: State, run: Run, column: Column) -> None:
     g, theme = run.geometry, surface.theme
     quantity = QUANTITIES[state.quantity]
-    ticks = _ticks(column.values, zero=quantity.zero)
-    low, high = ticks[0], ticks[-1]
+    marks = ticks(column.values, zero=quantity.zero)
+    low, high = marks[0], marks[-1]
     band = max(1, min(3, rect.height // g.layers))
     shown = min(g.layers, rect.height // band)
     first = max(0, min(state.layer - shown // 2, g.layers - shown))
@@ -54,7 +54,7 @@ def _plot(surface: Surface, rect: Rect, state: State, run: Run, column: Column) 
             _line(surface, place, _at(uniform_distance(g), low, high, rect), "┊")
         _band(surface, place, state, column, layer, (low, high))
     bottom = rect.y + shown * band
-    _axis(surface, Rect(rect.x, bottom, rect.width, 2), ticks)
+    _axis(surface, Rect(rect.x, bottom, rect.width, 2), marks)
     if state.quantity == "distance" and rect.y > 2:
         at = rect.x + _at(uniform_distance(g), low, high, rect)
         label = "┊ attention spread evenly"
@@ -109,21 +109,21 @@ def _at(value: float, low: float, high: float, rect: Rect) -> int:
     return round(max(0.0, min(1.0, share)) * (rect.width - 1))
 
 
-def _axis(surface: Surface, rect: Rect, ticks: list[float]) -> None:
+def _axis(surface: Surface, rect: Rect, marks: list[float]) -> None:
     theme = surface.theme
     surface.rule(rect.x, rect.y, rect.width)
     surface.write(rect.x - 1, rect.y, "└", theme.faint)
-    for tick in ticks:
-        x = rect.x + _at(tick, ticks[0], ticks[-1], rect)
-        surface.write(x, rect.y, "┴" if tick > ticks[0] else "─", theme.faint)
+    for tick in marks:
+        x = rect.x + _at(tick, marks[0], marks[-1], rect)
+        surface.write(x, rect.y, "┴" if tick > marks[0] else "─", theme.faint)
         label = f"{tick:g}"
         surface.write(min(x - len(label) // 2, rect.right - len(label)), rect.y + 1, label, theme.dim)
 
 
-def _ticks(values: np.ndarray, *, zero: bool) -> list[float]:
+def ticks(values: np.ndarray, *, zero: bool) -> list[float]:
     """Round numbers that hold all values between them.
 
-    >>> _ticks(np.array([0.03, 0.57]), zero=True)
+    >>> ticks(np.array([0.03, 0.57]), zero=True)
     [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6]
     """
     finite = values[np.isfinite(values)]

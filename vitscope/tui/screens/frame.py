@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 from rich.cells import cell_len
 
 from vitscope.tui.book import Book
 from vitscope.tui.keys import Binding, hints
+from vitscope.tui.library import Failure
 from vitscope.tui.render.surface import Rect, Surface
 from vitscope.tui.render.words import counted, wrap
 from vitscope.tui.state import State
@@ -68,7 +71,8 @@ def _shortened(crumbs: list[str], room: int) -> list[str]:
         kept = max(6, cell_len(crumbs[0]) - over - 1)
         crumbs = [crumbs[0][:kept] + "…" if kept < len(crumbs[0]) else crumbs[0], *crumbs[1:]]
     if cell_len(" › ".join(crumbs)) + 3 > room:
-        crumbs = [*(crumb.replace("layer ", "L").replace("head ", "H") for crumb in crumbs[-2:])]
+        short = [crumb.replace("layer ", "L").replace("head ", "H") for crumb in crumbs[1:]]
+        crumbs = [" ".join(short[:2]), *short[2:]] if len(short) > 1 else short or crumbs
     return crumbs
 
 
@@ -103,6 +107,17 @@ def _hints(surface: Surface, x: int, y: int, bindings: list[Binding], stop: int)
 def gone(surface: Surface, rect: Rect) -> None:
     """For a page whose run is not in the cache any more."""
     notice(surface, rect, "This run is not in the cache any more: esc leads back to the runs.")
+
+
+def failed(surface: Surface, rect: Rect, failure: Failure) -> int:
+    """Why a pane is empty: what was not measured with the command that measures it, or the whole sentence."""
+    theme = surface.theme
+    command = re.search(r"`(vitscope extract [^`]+)`", failure.sentence)
+    if command is None:
+        return notice(surface, rect, failure.sentence)
+    surface.write(rect.x, rect.y, "not measured; run:", theme.dim)
+    below = Rect(rect.x, rect.y + 1, rect.width, rect.height - 1)
+    return notice(surface, below, command[1], ink=theme.accent)
 
 
 def notice(surface: Surface, rect: Rect, text: str, *, ink: int | None = None) -> int:

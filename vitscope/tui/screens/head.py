@@ -26,7 +26,7 @@ def draw(surface: Surface, rect: Rect, state: State, book: Book) -> None:
     strip = strip_edge(run, rect)
     upper = Rect(rect.x, rect.y, rect.width, rect.height - (strip // 2 + 4 if strip else 0))
     times, aaam = layout(run, upper)
-    wide = _wide(run, times) if rect.width >= 60 else run.geometry.columns * times
+    wide = _wide(run, times) if rect.width >= 60 else max(run.geometry.columns * times, 19 if aaam else 0)
     bottom = maps.query(surface, Rect(rect.x, rect.y, max(wide, 26), upper.height), state, book, run, most=times)
     x = rect.x + wide + (GAP if rect.width >= 60 else 2)
     if aaam:
@@ -105,7 +105,7 @@ def strip_edge(run: Run, rect: Rect) -> int:
     if rect.height < 28:
         return 0
     edge = min(rect.width // g.heads - 2, 2 * (rect.height // 4 - 2), max(g.rows, g.columns))
-    return edge if edge >= 5 else 0
+    return edge if edge >= min(5, max(g.rows, g.columns)) else 0
 
 
 def _heads(surface: Surface, rect: Rect, edge: int, state: State, book: Book, run: Run) -> None:

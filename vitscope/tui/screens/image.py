@@ -11,7 +11,7 @@ from vitscope.tui.render.heat import bar, heat, mark
 from vitscope.tui.render.photo import glow, overlay, paint
 from vitscope.tui.render.surface import Rect, Surface
 from vitscope.tui.screens import maps, numbers
-from vitscope.tui.screens.frame import gone, notice
+from vitscope.tui.screens.frame import failed, gone
 from vitscope.tui.state import State
 
 GAP = 3
@@ -30,7 +30,7 @@ def draw(surface: Surface, rect: Rect, state: State, book: Book) -> None:
     values = book.maps(state, run, image=None if state.averaged else state.image)
     for value in (crop, values):
         if isinstance(value, Failure):
-            notice(surface, rect, value.sentence)
+            failed(surface, rect, value)
             return
     g = run.geometry
     times, second = _layout(run, rect)

@@ -9,7 +9,7 @@ from vitscope.tui.book import Book
 from vitscope.tui.library import Failure, Maps
 from vitscope.tui.render.heat import Span, bar, factor, heat, mark, shrink, span
 from vitscope.tui.render.surface import Rect, Surface
-from vitscope.tui.screens.frame import notice
+from vitscope.tui.screens.frame import failed
 from vitscope.tui.screens.numbers import direction
 from vitscope.tui.state import State
 
@@ -48,7 +48,7 @@ def query(
     g = run.geometry
     times = min(most, factor(g.rows, g.columns, rect.width, rect.height - 2))
     if isinstance(maps, Failure):
-        return notice(surface, Rect(rect.x, rect.y + 1, rect.width, rect.height - 1), maps.sentence)
+        return failed(surface, Rect(rect.x, rect.y + 1, rect.width, rect.height - 1), maps)
     if maps is None:
         tall = -(-g.rows * max(1, times) // 2)
         surface.fill(Rect(rect.x, rect.y + 1, g.columns * max(1, times), tall), theme.panel)
@@ -72,7 +72,7 @@ def aligned(surface: Surface, rect: Rect, state: State, book: Book, run: Run, *,
     times = min(most, factor(rows, columns, rect.width, rect.height - 2))
     layer = book.aligned(state, run)
     if isinstance(layer, Failure):
-        return notice(surface, Rect(rect.x, rect.y + 1, rect.width, rect.height - 1), layer.sentence)
+        return failed(surface, Rect(rect.x, rect.y + 1, rect.width, rect.height - 1), layer)
     if not isinstance(layer, np.ndarray):
         tall = -(-rows * max(1, times) // 2)
         surface.fill(Rect(rect.x, rect.y + 1, columns * max(1, times), tall), theme.panel)

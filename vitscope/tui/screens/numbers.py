@@ -13,7 +13,7 @@ from vitscope.tui.library import Column, Failure, Numbers
 from vitscope.tui.palettes import rgb_of
 from vitscope.tui.render.surface import Rect, Surface
 from vitscope.tui.render.words import SCORES, TAGS, glyph, number, sentence
-from vitscope.tui.screens.frame import notice
+from vitscope.tui.screens.frame import failed
 from vitscope.tui.state import State
 
 COMPASS = "→↗↑↖←↙↓↘"
@@ -94,7 +94,7 @@ def tags(surface: Surface, rect: Rect, state: State, book: Book, run: Run) -> in
         if found is None and y < rect.bottom:
             surface.write(rect.x, y, "tags …", surface.theme.dim)
         elif isinstance(found, Failure):
-            y = notice(surface, rect, found.sentence)
+            y = failed(surface, rect, found)
         return y
     mine = found[state.layer][state.head]
     if not mine and y < rect.bottom:

@@ -8,13 +8,14 @@ from vitscope.tui.library import Column, Failure, Maps
 from vitscope.tui.render.heat import Span, bar, span
 from vitscope.tui.render.surface import Rect, Surface
 from vitscope.tui.render.words import TAGS, counted, glyph
-from vitscope.tui.screens import numbers, peek
+from vitscope.tui.screens import maps, numbers, peek
 from vitscope.tui.screens.cells import Cells, Head, choose, draw_cell, small, thumb
-from vitscope.tui.screens.frame import gone, notice
+from vitscope.tui.screens.frame import failed, gone
 from vitscope.tui.screens.reading import reading
 from vitscope.tui.state import State
 
 LABEL = 4  # columns for the numbers of layers
+READING = 56  # columns that the line below the grid wants
 
 
 def draw(surface: Surface, rect: Rect, state: State, book: Book) -> None:
@@ -31,12 +32,11 @@ def draw(surface: Surface, rect: Rect, state: State, book: Book) -> None:
         side, cells = 0, choose(g.layers, g.heads, rect.width - LABEL, rect.height - low - 1)
     grid = Rect(rect.x, rect.y, min(LABEL + g.heads * cells.width, rect.width), rect.height - low)
     _grid(surface, grid, cells, state, book, run)
-    width = max(grid.width, rect.width - side - 3) if side else rect.width
-    width = min(width, max(grid.width + 2, 66)) if side else width
+    width = max(grid.width, READING) if side else rect.width
     y = min(grid.y + 1 + g.layers * cells.height, grid.bottom) + (1 if low > 2 else 0)
-    _below(surface, Rect(rect.x, y, width, rect.bottom - y), state, book, run)
+    _below(surface, Rect(rect.x, y, width, rect.bottom - y), cells, state, book, run)
     if side:
-        x = grid.right + 4
+        x = rect.x + width + 3
         peek.draw(surface, Rect(x, rect.y, rect.right - x, rect.height), state, book, run)
 
 
@@ -48,8 +48,8 @@ def _grid(surface: Surface, rect: Rect, cells: Cells, state: State, book: Book, 
     values = column.values.tolist() if column else None
     levels = _scale(column, state).share(column.values).tolist() if column else None
     tags = book.tags(run)
-    maps = book.maps(state, run) if cells.thumb else None
-    thumbs = small(maps, cells.thumb) if isinstance(maps, Maps) else None
+    found = book.maps(state, run) if cells.thumb else None
+    thumbs = small(found, cells.thumb) if isinstance(found, Maps) else None
     shown = max(1, (rect.height - 1) // cells.height)
     first = max(0, min(state.layer - shown // 2, g.layers - shown))
     for layer in range(first, min(first + shown, g.layers)):
@@ -94,14 +94,14 @@ def _heads(surface: Surface, rect: Rect, cells: Cells, state: State, heads: int)
         surface.write(x, rect.y, label, ink, bold=here, width=max(cells.ink, len(label)), align="centre")
 
 
-def _below(surface: Surface, rect: Rect, state: State, book: Book, run: Run) -> None:
+def _below(surface: Surface, rect: Rect, cells: Cells, state: State, book: Book, run: Run) -> None:
     """The number under the cursor with its unit, what the colours mean, and how many heads have each tag."""
     reading(surface, Rect(rect.x, rect.y, rect.width, 1), state, book, run)
     y = rect.y + 1
     if state.quantity != "tag":
         column = book.column(run, state.quantity)
         if isinstance(column, Failure):
-            y = notice(surface, Rect(rect.x, y, rect.width, rect.bottom - y), column.sentence)
+            y = failed(surface, Rect(rect.x, y, rect.width, rect.bottom - y), column)
         elif column is not None:
             quantity = QUANTITIES[state.quantity]
             unit = numbers.unit(column.unit)
@@ -109,12 +109,12 @@ def _below(surface: Surface, rect: Rect, state: State, book: Book, run: Run) -> 
             label = f"{title}{f', {unit}' if unit else ''}"
             bar(surface, rect.x, y, rect.width, _scale(column, state), label)
             y += 1
-    if y + 1 < rect.bottom:
-        _legend(
-            surface, Rect(rect.x, y + (1 if state.quantity != "tag" else 0), rect.width, rect.bottom - y), book, run
-        )
-    elif y < rect.bottom and state.quantity == "tag":
-        _legend(surface, Rect(rect.x, y, rect.width, 1), book, run)
+    if cells.thumb and y + 1 < rect.bottom:
+        text = f"small maps: attention {maps.asked(state)}, scale of {maps.scale_label(state)}"
+        surface.write(rect.x, y, text, surface.theme.dim, width=min(len(text), rect.width))
+        y += 1
+    gap = 1 if y + 1 < rect.bottom else 0
+    _legend(surface, Rect(rect.x, y + gap, rect.width, rect.bottom - y - gap), book, run)
 
 
 def _legend(surface: Surface, rect: Rect, book: Book, run: Run) -> None:

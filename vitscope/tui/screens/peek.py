@@ -23,8 +23,8 @@ def draw(surface: Surface, rect: Rect, state: State, book: Book, run: Run) -> No
     g = run.geometry
     wide, tall = 2 * g.columns - 1, 2 * g.rows - 1
     times = min(LARGEST, factor(g.rows, g.columns, rect.width, rect.height - BELOW))
-    beside = rect.width - g.columns * times - 3
     place = Rect(rect.x, rect.y, max(g.columns * times, min(rect.width, 34)), rect.height - BELOW)
+    beside = rect.width - place.width - 3
     bottom = maps.query(surface, place, state, book, run, most=times)
     if beside >= max(wide, 30):
         x = rect.right - beside

@@ -33,6 +33,9 @@ def _table(surface: Surface, rect: Rect, state: State, listing: Listing) -> None
     where = f"{len(listing.runs)}   {shown(listing.folder)}"
     x = surface.write(rect.x, y, "Runs", bold=True)
     surface.write(x + 2, y, where, theme.dim, width=min(len(where), rect.width - 6))
+    if not listing.runs:
+        _broken(surface, Rect(rect.x, y + 2, rect.width, rect.bottom - y - 2), listing)
+        return
     columns = _columns(listing, rect.width)
     y += 2 if rect.height > 14 else 1
     x = rect.x + 2

@@ -1,0 +1,92 @@
+"""An extraction that a person stops, and one that finds another at work: through the program itself."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+import pytest
+
+from tests.run import jobs
+
+PICTURES = 64
+INTERRUPTED = "vitscope: interrupted; what was finished is kept: run the same command again to go on\n"
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Enough for several shards."""
+    return jobs.pictures(tmp_path_factory.mktemp("pictures"), PICTURES)
+
+
+@pytest.fixture
+def command(pictures: Path, tmp_path: Path) -> list[str]:
+    """An extraction in small steps."""
+    where = ["--data", str(pictures), "--cache", str(tmp_path / "cache"), "--quiet"]
+    return ["extract", "--model", jobs.UNTRAINED, "--image-size", "64", "--batch-size", "1", *where]
+
+
+def until(condition: Callable[[], object], alive: Callable[[], bool]) -> None:
+    """Wait for something that a process does."""
+    while not condition():
+        assert alive(), "it ended too early"
+        time.sleep(0.001)
+
+
+def ended(out: Path, child: BaseProcess) -> tuple[int | None, str, str]:
+    """Exit code, stdout and stderr of a command that `jobs.start` has started."""
+    return jobs.exit_code(child), out.read_text(), out.with_suffix(".err").read_text()
+
+
+def test_ctrl_c_keeps_what_was_finished(command: list[str], tmp_path: Path) -> None:
+    cache, out = tmp_path / "cache", tmp_path / "out"
+    child = jobs.start(jobs.command, out, *command)
+    until(lambda: jobs.committed(cache), child.is_alive)
+    os.kill(child.pid, signal.SIGINT)
+    assert ended(out, child) == (130, "", INTERRUPTED)
+    finished = jobs.committed(cache)
+    assert finished
+    assert not jobs.only_run(cache).complete
+    code, folder, said = ended(out, jobs.start(jobs.command, out, *command))
+    assert (code, said) == (0, "")
+    run = jobs.only_run(cache)
+    assert folder == f"{run.folder}\n"
+    jobs.check_tidy(run)
+    whole = [argument if argument != str(cache) else str(tmp_path / "whole") for argument in command]
+    assert ended(out, jobs.start(jobs.command, out, *whole))[0] == 0
+    assert jobs.contents(run) == jobs.contents(jobs.only_run(tmp_path / "whole"))
+
+
+@pytest.mark.slow
+def test_ctrl_c_in_a_terminal_with_workers(command: list[str], tmp_path: Path) -> None:
+    """There the signal reaches every process of the group at once, and nothing but the sentence is said."""
+    program = [sys.executable, "-m", "vitscope", *command, "--workers", "2"]
+    child = subprocess.Popen(program, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    until(lambda: jobs.committed(tmp_path / "cache"), lambda: child.poll() is None)
+    os.killpg(child.pid, signal.SIGINT)
+    assert child.communicate() == ("", INTERRUPTED)
+    assert child.returncode == 130
+    assert not list((tmp_path / "cache").glob("*/lock"))
+
+
+def test_a_second_extraction_of_the_same_run_says_so_and_stops(command: list[str], tmp_path: Path) -> None:
+    cache, out, other = tmp_path / "cache", tmp_path / "first", tmp_path / "second"
+    first = jobs.start(jobs.command, out, *command)
+    until(lambda: jobs.committed(cache), first.is_alive)
+    os.kill(first.pid, signal.SIGSTOP)
+    try:
+        code, said, problem = ended(other, jobs.start(jobs.command, other, *command))
+    finally:
+        os.kill(first.pid, signal.SIGCONT)
+    assert (code, said) == (1, "")
+    (folder,) = (path for path in cache.iterdir())
+    assert problem.startswith(f"vitscope: {folder} is being written by process {first.pid} on this host ")
+    assert problem.endswith(f"if it certainly runs no more, delete {folder / 'lock'}.\n")
+    assert ended(out, first)[0] == 0
+    jobs.check_tidy(jobs.only_run(cache))

@@ -1,0 +1,47 @@
+"""Walker: presses keys on the pure state, reads what its page needs, and draws; the application without a terminal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from vitscope.tui import keys, library
+from vitscope.tui.book import Book, needs
+from vitscope.tui.colors import Depth
+from vitscope.tui.render.surface import Surface
+from vitscope.tui.screens import draw
+from vitscope.tui.state import State, opened
+
+
+class Walker:
+    """A state, a book, and keys."""
+
+    def __init__(self, cache: Path) -> None:
+        listing = library.listing(cache)
+        self.book = Book(listing, images={run.folder.name: library.image_names(run) for run in listing.runs})
+        self.state = State()
+
+    def press(self, *names: str) -> State:
+        """Press keys one after the other."""
+        for key in names:
+            before = self.state
+            self.state = keys.press(before, key, self.book.facts(before))
+            if before.view == "runs" and self.state.view != "runs":
+                run = self.book.listing.runs[self.state.cursor]
+                self.state = opened(self.state, run.folder.name, run.geometry)
+            self.read()
+        return self.state
+
+    def read(self) -> None:
+        """Read what the page needs."""
+        run = self.book.run(self.state)
+        for item in needs(self.state, self.book):
+            if self.book.get(item) is None:
+                self.book.keep(item, library.read(run, item))
+
+    def surface(self, width: int = 120, height: int = 40, depth: Depth = "256") -> Surface:
+        """The page."""
+        return draw(self.state, self.book, width, height, depth)
+
+    def page(self, width: int = 120, height: int = 40, depth: Depth = "256") -> str:
+        """The page as text."""
+        return self.surface(width, height, depth).text()
