@@ -37,7 +37,9 @@ class Head(nn.Module):
 
     def forward(self, tokens: torch.Tensor) -> torch.Tensor:
         """CLS tokens [B, width] to scores [B, prototypes]."""
-        return functional.normalize(self.mlp(tokens), dim=1) @ functional.normalize(self.prototypes, dim=1).T
+        found = self.mlp(tokens)
+        with torch.autocast(found.device.type, enabled=False):  # the temperatures would magnify bfloat16's error
+            return functional.normalize(found.float(), dim=1) @ functional.normalize(self.prototypes, dim=1).T
 
 
 class Network(nn.Module):
