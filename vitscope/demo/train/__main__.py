@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from vitscope.demo.train.pictures import Pictures
+    from vitscope.demo.train.tokenizer import Tokenizer
 
 METHODS = ("dino", "moco", "clip", "beit", "fs", "mae")
 """The longest first, so that methods that train side by side end together."""
@@ -40,12 +41,16 @@ def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
 
 def method_of(name: str, pictures: Pictures, state: Path, curves: Path) -> nn.Module:
     """An untrained method; BEiT's tokenizer is trained here, or read back if it was before."""
+    import torch  # noqa: PLC0415
+
     from vitscope.demo.train import beit, clip, dino, fs, mae, moco  # noqa: PLC0415
 
     if name == "clip":
         return clip.ImageText(pictures.captions)
     if name == "beit":
-        return beit.MaskedTokens(_tokenizer(pictures, state, curves))
+        tokenizer = _tokenizer(pictures, state, curves)
+        torch.manual_seed(SEED)  # the same ViT whether the tokenizer was trained just now or before
+        return beit.MaskedTokens(tokenizer)
     classes = {
         "dino": dino.SelfDistillation,
         "moco": moco.MomentumContrast,
@@ -55,17 +60,17 @@ def method_of(name: str, pictures: Pictures, state: Path, curves: Path) -> nn.Mo
     return classes[name]()
 
 
-def _tokenizer(pictures: Pictures, state: Path, curves: Path) -> nn.Module:
+def _tokenizer(pictures: Pictures, state: Path, curves: Path) -> Tokenizer:
     import torch  # noqa: PLC0415
 
-    from vitscope.demo.train.tokenizer import Tokenizer, trained_tokenizer  # noqa: PLC0415
+    from vitscope.demo.train import tokenizer as tokens  # noqa: PLC0415
 
     path = state / "tokenizer.pt"
     if path.exists():
-        tokenizer = Tokenizer().eval()
+        tokenizer = tokens.Tokenizer().eval()
         tokenizer.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
         return tokenizer.to(pictures.images.device)
-    tokenizer, rows = trained_tokenizer(pictures, SEED)
+    tokenizer, rows = tokens.trained_tokenizer(pictures, SEED)
     curves.mkdir(parents=True, exist_ok=True)
     with (curves / "beit-tokenizer.csv").open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")

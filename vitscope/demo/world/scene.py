@@ -125,8 +125,8 @@ class Canvas:
 
     def __init__(self, background: np.ndarray) -> None:
         self.colour = np.repeat(np.repeat(background, SAMPLES, 0), SAMPLES, 1)
-        self.owner = np.zeros(self.colour.shape[:2], np.uint8)
-        self.part = np.zeros(self.colour.shape[:2], np.uint8)
+        self.owner: np.ndarray = np.zeros(self.colour.shape[:2], np.uint8)
+        self.part: np.ndarray = np.zeros(self.colour.shape[:2], np.uint8)
 
     def cover(self, shape: str, frame: Frame, x: float, y: float) -> Covered | None:
         """The samples that a shape covers: (slice, inside, p, q), or None if it lies outside.
