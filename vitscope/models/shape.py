@@ -8,7 +8,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from vitscope.errors import DeviceError, ModelError
+from vitscope.errors import ModelError
 from vitscope.geometry import Geometry
 from vitscope.models.tap import Piece, blocks_of, tap
 
@@ -91,18 +91,11 @@ def _grid(name: str, model: nn.Module, image: Tensor) -> tuple[int, int]:
         with torch.inference_mode():
             maps = model.forward_intermediates(image, indices=1, output_fmt="NCHW", intermediates_only=True)  # type: ignore[operator]
     except torch.OutOfMemoryError:
-        raise _no_memory(name, image) from None
+        raise  # no fault of the model's: the extraction says what to do
     except (AssertionError, RuntimeError, ValueError, TypeError) as error:
         size = f"{image.shape[-2]}×{image.shape[-1]}"
         raise ModelError(f"{name} does not take images of {size} pixels: {str(error).splitlines()[0]}.") from error
     return int(maps[0].shape[-2]), int(maps[0].shape[-1])
-
-
-def _no_memory(name: str, image: Tensor) -> DeviceError:
-    return DeviceError(
-        f"{image.device} has too little memory for one image of {name} at {image.shape[-2]}×{image.shape[-1]} pixels: "
-        f"try a smaller --image-size, or --device cpu."
-    )
 
 
 def _prefix(model: nn.Module) -> tuple[str, ...]:
@@ -133,7 +126,7 @@ def _look(name: str, model: nn.Module, image: Tensor) -> dict[int, _Seen]:
         with torch.inference_mode(), tap(model, look):
             model(image)
     except torch.OutOfMemoryError:
-        raise _no_memory(name, image) from None
+        raise  # no fault of the model's: the extraction says what to do
     except (AssertionError, RuntimeError, ValueError, TypeError, IndexError) as error:
         raise _refused(name, f"its attention could not be followed ({str(error).splitlines()[0]})") from error
     return seen
