@@ -23,7 +23,6 @@ class Images:
     pixels: Tensor  # (B, height, width, 3) uint8, the crops, on the CPU
     labels: Tensor | None  # (B,) int64 class numbers, on the model's device; None without classes
     places: tuple[int, ...]  # B places in the data set's order
-    names: tuple[str, ...]  # B file names
 
 
 @dataclass(frozen=True)

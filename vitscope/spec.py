@@ -23,7 +23,7 @@ class Spec:
     dataset: str  # a name for people: the folder's, or the catalog's
     images: str  # sha256 over the ordered list of files (relative path, size, class)
     image_size: tuple[int, int]  # height, width of the crop that the model sees, in pixels
-    preprocess: str  # "short-side": resize the short side, bicubic, centre crop
+    preprocess: str  # how the crop was made, in words
     normalization: str  # mean and standard deviation in clear
     precision: Precision = "fp32"
     protocol: Protocol = "corrected"

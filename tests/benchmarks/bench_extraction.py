@@ -108,7 +108,7 @@ def _batches(size: int, crop: tuple[int, int]) -> list[Loaded]:
     for start in (0, size):
         pixels = torch.randint(0, 256, (size, *crop, 3), dtype=torch.uint8, generator=generator)
         places = tuple(range(start, start + size))
-        images = Images(pixels, torch.tensor(places) % 10, places, tuple(map(str, places)))
+        images = Images(pixels, torch.tensor(places) % 10, places)
         loaded.append(Loaded(0, size, images, ()))
     return loaded
 

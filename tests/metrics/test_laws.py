@@ -28,7 +28,7 @@ def logits(images: int) -> torch.Tensor:
 def about(places: range) -> Images:
     pixels = torch.arange(len(places), dtype=torch.uint8).reshape(-1, 1, 1, 1).expand(-1, 24, 32, 3) + places.start
     labels = torch.tensor([place % CLASSES for place in places])
-    return Images(pixels, labels, tuple(places), tuple(f"{place}.png" for place in places))
+    return Images(pixels, labels, tuple(places))
 
 
 def run(metric, scores: torch.Tensor, places: range, *, images: int = 100, queries: int = 100):

@@ -44,7 +44,6 @@ def measure(
         torch.zeros(len(attention), 8, 8, 3, dtype=torch.uint8),
         None if labels is None else torch.tensor(labels),
         places,
-        tuple(map(str, places)),
     )
     for layer in range(geometry.layers):
         probabilities = torch.from_numpy(attention[:, layer]).float()
@@ -80,6 +79,8 @@ PER_IMAGE = {
 def test_numbers_per_image_and_their_spread(case, name):
     geometry, attention = case
     if name == "prefix-mass" and not geometry.prefix:
+        kind = catalog.load("metric", catalog.METRICS, name)
+        assert not kind.applies(Setting(geometry, torch.device("cpu")))
         return
     values = PER_IMAGE[name](attention, geometry)
     found = measure(name, geometry, attention)

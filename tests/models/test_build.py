@@ -10,7 +10,7 @@ from timm.layers import resample_abs_pos_embed
 
 from vitscope import catalog
 from vitscope.errors import ModelError, UnknownName
-from vitscope.models.build import load
+from vitscope.models.build import PACKAGE, load
 from vitscope.models.shape import geometry_of
 
 SMALL = "vit_tiny_patch16_224"
@@ -103,8 +103,25 @@ def test_unknown_names_come_with_near_ones(name, sentence):
 
 
 @pytest.mark.parametrize("name", catalog.MODELS)
-def test_catalog_names_are_exact_tags_of_timm(name):
-    full = catalog.MODELS[name].timm
-    architecture, _, tag = full.partition(".")
-    assert tag
-    assert full in timm.list_pretrained(f"{architecture}.*")
+def test_weights_of_the_catalog_are_exact_tags_of_timm_or_shipped_files(name):
+    entry = catalog.MODELS[name]
+    architecture, _, tag = entry.timm.partition(".")
+    if entry.file:
+        assert (PACKAGE / entry.file).is_file()
+        assert not tag
+    else:
+        assert tag
+        assert entry.timm in timm.list_pretrained(f"{architecture}.*")
+
+
+@pytest.mark.parametrize("name", catalog.GROUPS["demo"])
+def test_small_models_come_through_the_same_door(name):
+    model, untrained = load(name), load(f"random/{name}")
+    assert model.weights.startswith("sha256:")
+    assert model.checkpoint is not None
+    assert model.notes == ()
+    geometry = geometry_of(name, model.module, model.image_size)
+    assert geometry == geometry_of(name, untrained.module, untrained.image_size)
+    assert (geometry.rows, geometry.columns, geometry.layers, geometry.heads) == (10, 10, 8, 6)
+    state = model.module.state_dict()
+    assert not any(torch.equal(state[key], value) for key, value in untrained.module.state_dict().items() if "qkv" in key)

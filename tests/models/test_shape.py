@@ -38,7 +38,7 @@ REFUSED = {
     "swinv2_tiny_window8_256": "inside windows",
     "cait_xxs24_224": "talking heads",
     "xcit_nano_12_p16_224": "between channels",
-    "samvit_base_patch16": "maps of .* where one image has",
+    "samvit_base_patch16": "inside windows",
     "levit_128s": "subsampled",
     "pvt_v2_b0": "no plain sequence of transformer blocks",
     "vit_dpwee_patch16_reg1_gap_256": "difference of two maps",

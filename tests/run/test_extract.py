@@ -327,3 +327,17 @@ def test_what_changes_a_number_changes_the_run(
 ) -> None:
     run = jobs.measured(jobs.request(pictures, **{"metrics": ("distance",), **change}), tmp_path)[1]
     assert run.folder.name != everything.folder.name
+
+
+def test_what_one_start_left_unfinished_survives_another_start_for_one_metric(asked, everything, tmp_path):
+    with pytest.raises(Stop):
+        jobs.measured(asked, tmp_path, StopAfter(32))
+    one = replace(asked, metrics=("distance",))
+    jobs.measured(one, tmp_path)
+    last = jobs.Listener()
+    run = jobs.measured(asked, tmp_path, last)[1]
+    assert any("2 of 3 shards were finished before" in sentence for sentence in last.told)
+    assert not (run.folder / "shards").exists()
+    expected = arrays(everything)
+    for name, values in arrays(run).items():
+        np.testing.assert_array_equal(values, expected[name], err_msg=name)

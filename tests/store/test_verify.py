@@ -6,11 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.store import life
 from vitscope.errors import BusyError, StoreError
 from vitscope.store.lock import lock
 from vitscope.store.reader import Cache
-from vitscope.store.verify import find_folder, remove, size, verify
+from vitscope.store.verify import remove, size, verify
 
 KINDS = (
     "run.json",
@@ -87,9 +86,9 @@ def test_a_run_that_is_being_written_is_not_removed(run):
     assert verify(run) == []
 
 
-def test_a_broken_run_can_be_removed(cache, run):
+def test_a_broken_run_can_be_removed(run):
     (run.folder / "run.json").write_bytes(b"")
-    remove(find_folder(cache, run.folder.name))
+    remove(run.folder)
     assert not run.folder.exists()
 
 
@@ -117,12 +116,6 @@ def test_removal_does_not_follow_links_out_of_the_run(run, tmp_path):
     remove(run)
     assert (elsewhere / "precious").exists()
     assert not run.folder.exists()
-
-
-def test_a_folder_that_is_not_there_comes_with_those_that_are(cache, run):
-    assert find_folder(cache, life.SPEC.folder) == run.folder
-    with pytest.raises(StoreError, match=f"is called '../x'; there are: {life.SPEC.folder}"):
-        find_folder(cache, "../x")
 
 
 def test_verify_reads_a_run_on_a_disk_that_cannot_be_written(run, monkeypatch):

@@ -32,7 +32,7 @@ async def settled(pilot: Pilot) -> None:
     for _ in range(500):
         await pilot.pause(0.01)
         if pilot.app.book.listing is not None and not pilot.app.unread():
-            await pilot.pause(0.04)  # longer than an old frame is kept
+            await pilot.pause()
             return
     raise AssertionError("the page never got what it needs")
 

@@ -161,6 +161,7 @@ def test_numbers_go_round_and_the_plot_leaves_tags_out():
     assert press(at("overview", quantity="distance"), "V", FACTS).quantity == "tag"
     assert press(at("distance", quantity="entropy"), "v", FACTS).quantity == "distance"
     assert press(at("overview", quantity="tag"), "D", FACTS).quantity == "distance"
+    assert press(at("overview", quantity="entropy"), "D", FACTS).quantity == "entropy"
 
 
 def test_images_go_round_and_need_a_gallery():

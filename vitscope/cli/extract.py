@@ -34,7 +34,7 @@ class Precision(StrEnum):
 
 
 class Protocol(StrEnum):
-    """How the paper's own slips are treated."""
+    """What is done where the paper's code differs from what it means; so far that is EXIF turns, which it ignores."""
 
     corrected = "corrected"
     paper = "paper"
@@ -122,7 +122,7 @@ def extract(
         ),
     ] = None,
     protocol: Annotated[
-        Protocol, typer.Option(metavar="corrected|paper", help="As defined, or exactly as the paper's code does.")
+        Protocol, typer.Option(metavar="corrected|paper", help="As defined, or as the paper's code: no EXIF turns.")
     ] = Protocol.corrected,
     metrics: Annotated[
         str, typer.Option(metavar="default|all|NAME,…", help="What is measured; `default,NAME` adds to the default.")

@@ -48,5 +48,5 @@ class Metric(Protocol):
         ...
 
     def add(self, batch: Batch) -> None:
-        """Add one layer of some images. Runs inside the forward pass and must not wait for the device."""
+        """Add one layer of some images. Runs inside the forward pass; only the gallery may wait for the device."""
         ...

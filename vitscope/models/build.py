@@ -11,13 +11,13 @@ from typing import Any, cast
 
 import timm
 import torch
-from huggingface_hub.constants import HF_HUB_CACHE
-from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
+from huggingface_hub.errors import HfHubHTTPError
 from torch import Tensor, nn
 
 from vitscope import catalog
-from vitscope.errors import ModelError, UnknownName, WeightsError
+from vitscope.errors import ModelError, UnknownName, VitscopeError
 from vitscope.models import checkpoint as checkpoints
+from vitscope.models import hub
 
 RANDOM = "random"
 RANDOM_ARCHITECTURE = "vit_base_patch16_224"
@@ -121,8 +121,9 @@ def _resolve(name: str) -> _Kind:
 def _known(timm_name: str) -> None:
     architecture, _, tag = timm_name.partition(".")
     if not timm.is_model(architecture):
-        near = timm.list_models(f"*{architecture.split('_')[0]}*")
-        raise _Near("timm model", architecture, near or timm.list_models("vit_*"))
+        family = architecture.split("_")[0]
+        near = timm.list_models(f"{family}_*") or timm.list_models(f"*{family}*") or timm.list_models("vit_*")
+        raise _Near("timm model", architecture, near)
     if tag and timm_name not in timm.list_pretrained(f"{architecture}.*"):
         raise _Near("weights tag", timm_name, timm.list_pretrained(f"{architecture}.*"))
 
@@ -132,7 +133,7 @@ class _Near(UnknownName):
 
     def __init__(self, kind: str, name: str, known: list[str]) -> None:
         near = difflib.get_close_matches(name, known, n=3, cutoff=0.3) or sorted(known)[:3]
-        super().__init__(kind, name, near)
+        VitscopeError.__init__(self, f"no {kind} is called {name!r}. Did you mean {' or '.join(near)}?")
 
 
 def _check_patches(name: str, module: nn.Module, image_size: tuple[int, int] | None) -> None:
@@ -161,18 +162,11 @@ def _size(module: nn.Module) -> tuple[int, int]:
 
 def _from_hub(kind: _Kind, image_size: tuple[int, int] | None) -> nn.Module:
     """The weights of timm's tag, from the Hugging Face cache or the Hub; never random ones instead."""
+    hub.check(kind.name, kind.timm)
     try:
         return kind.create(image_size, pretrained=True)
-    except (OSError, RuntimeError, HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled) as error:
-        config = timm.get_pretrained_cfg(kind.timm)
-        source = getattr(config, "hf_hub_id", None) or kind.timm
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise WeightsError(
-            f"no weights for {kind.name}: {source} is neither in the Hugging Face cache ({HF_HUB_CACHE}) nor reachable "
-            f"({reason}). Three ways to supply them: let this machine reach the Hub once; copy that cache from a "
-            f"machine that can and set HF_HOME; or give a file with --checkpoint. For an untrained model of this shape "
-            f"say --model random/{kind.timm.partition('.')[0]}."
-        ) from error
+    except (OSError, RuntimeError, HfHubHTTPError) as error:
+        raise hub.missing(kind.name, kind.timm, error) from error
 
 
 def _from_file(kind: _Kind, path: Path, image_size: tuple[int, int] | None, notes: list[str]) -> nn.Module:

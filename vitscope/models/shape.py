@@ -33,9 +33,10 @@ NOT_PLAIN = {
     "MultiScaleAttention": "its keys are pooled, so that queries and keys are not the same tokens",
     "AttentionSubsample": "its tokens are subsampled between layers",
     "AttentionDownsample": "its tokens are subsampled between layers",
+    "VisionTransformerSAM": "most of its layers attend inside windows, not between all tokens",
     "GPSA": "its attention is gated with positions after the softmax",
 }
-"""Class of an attention module in timm → why there is no token-to-token softmax attention to see."""
+"""Class of a module in timm → why there is no token-to-token softmax attention to see."""
 
 
 @dataclass(frozen=True)
@@ -89,9 +90,11 @@ def _grid(name: str, model: nn.Module, image: Tensor) -> tuple[int, int]:
     try:
         with torch.inference_mode():
             maps = model.forward_intermediates(image, indices=1, output_fmt="NCHW", intermediates_only=True)  # type: ignore[operator]
+    except torch.OutOfMemoryError:
+        raise  # no fault of the model's: the extraction says what to do
     except (AssertionError, RuntimeError, ValueError, TypeError) as error:
         size = f"{image.shape[-2]}×{image.shape[-1]}"
-        raise ModelError(f"{name} does not take images of {size} pixels: {str(error).splitlines()[0]}") from error
+        raise ModelError(f"{name} does not take images of {size} pixels: {str(error).splitlines()[0]}.") from error
     return int(maps[0].shape[-2]), int(maps[0].shape[-1])
 
 
@@ -122,6 +125,8 @@ def _look(name: str, model: nn.Module, image: Tensor) -> dict[int, _Seen]:
     try:
         with torch.inference_mode(), tap(model, look):
             model(image)
+    except torch.OutOfMemoryError:
+        raise  # no fault of the model's: the extraction says what to do
     except (AssertionError, RuntimeError, ValueError, TypeError, IndexError) as error:
         raise _refused(name, f"its attention could not be followed ({str(error).splitlines()[0]})") from error
     return seen
@@ -146,5 +151,5 @@ def _check(name: str, layer: int, block: nn.Module, seen: _Seen | None, geometry
     if not seen.error < tolerance:
         raise ModelError(
             f"{name}: attention of {where} sums to 1 only within {seen.error:.1e}; the weights or the "
-            f"precision are damaged (not-a-number counts as damage)"
+            f"precision are damaged (not-a-number counts as damage): try --precision fp32, or another checkpoint."
         )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -38,6 +40,21 @@ def describe(device: torch.device) -> str:
     if device.type == "cpu":
         return f"cpu ({platform.machine()}, {torch.get_num_threads()} threads)"
     return str(device)
+
+
+@contextmanager
+def memory_of(device: torch.device) -> Iterator[None]:
+    """Raise DeviceError where memory runs out inside; everything else passes."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        text = str(error)
+        if isinstance(error, RuntimeError) and "out of memory" not in text and "allocate memory" not in text:
+            raise
+        raise DeviceError(
+            f"{describe(device)} has too little memory for this model and these images: use a smaller --batch-size or "
+            "--image-size, fewer --metrics, or another --device; what was finished is kept."
+        ) from error
 
 
 def free_memory(device: torch.device) -> int | None:

@@ -103,5 +103,4 @@ class _Crops(Dataset):
             pixels=torch.from_numpy(np.stack(pixels)),
             labels=torch.tensor(labels) if len(labels) == len(records) else None,
             places=tuple(places),
-            names=tuple(record.name for record in records),
         )

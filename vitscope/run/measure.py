@@ -66,7 +66,7 @@ class Pass:
 
     def _on_device(self, images: Images) -> Images:
         labels = None if images.labels is None else images.labels.to(self._setting.device, non_blocking=True)
-        return Images(images.pixels, labels, images.places, images.names)
+        return Images(images.pixels, labels, images.places)
 
     def _normalised(self, pixels: Tensor) -> Tensor:
         """(B, height, width, 3) uint8 → (B, 3, height, width) in the model's number format."""

@@ -14,7 +14,7 @@ from vitscope.store.files import damaged, digest, discard, is_temporary, read_js
 from vitscope.store.layout import LOCK, RUN, SHARDS, split_key
 from vitscope.store.lock import lock
 from vitscope.store.parts import StoredFile, parse, states_of
-from vitscope.store.reader import Run, listed, load_result, load_run, looks_like_run, result_folders, run_folders
+from vitscope.store.reader import Run, listed, load_result, load_run, looks_like_run, result_folders
 from vitscope.store.text import printable, shown
 
 
@@ -75,15 +75,6 @@ def remove(run: Run | Path) -> int:
             raise unwritable(folder, error) from error
     _remove_empty(folder)
     return freed
-
-
-def find_folder(cache: Path, name: str) -> Path:
-    """The folder called `name` of a run in `cache`, readable or not; StoreError naming those there are."""
-    folders = {folder.name: folder for folder in run_folders(cache)}
-    if name not in folders:
-        known = printable(", ".join(folders)) or "none"
-        raise StoreError(f"no run's folder in {shown(cache)} is called {printable(name)!r}; there are: {known}.")
-    return folders[name]
 
 
 def _ours(name: str) -> bool:

@@ -15,7 +15,8 @@ from vitscope.tui.library import Column, Failure, Item, Listing, Maps, Numbers
 from vitscope.tui.render.photo import scaled
 from vitscope.tui.state import Facts, State
 
-KEPT = 256  # items; the largest are maps of one query, a few hundred kilobytes each
+PHOTOGRAPHS = 64  # scaled to the size of a pane
+KEPT = 128 << 20  # bytes; the maps of one query take from a few hundred kilobytes to a few megabytes
 
 
 @dataclass(frozen=True)
@@ -54,13 +55,15 @@ class Book:
             return None
         key = (run.folder, state.image, rows, columns)
         if key not in self.photographs:
+            if len(self.photographs) >= PHOTOGRAPHS:
+                self.photographs.clear()
             self.photographs[key] = scaled(picture, rows, columns)
         return self.photographs[key]
 
     def keep(self, item: Item, value: object) -> None:
         """Remember an item; the ones used longest ago are forgotten."""
         self.items[item] = value
-        while len(self.items) > KEPT:
+        while len(self.items) > 1 and sum(map(_size, self.items.values())) > KEPT:
             self.items.popitem(last=False)
 
     def get(self, item: Item) -> object | None:
@@ -136,6 +139,12 @@ class Book:
             quantities=self.quantities(run),
             order=tuple(map(tuple, order)),
         )
+
+
+def _size(value: object) -> int:
+    """Bytes of the arrays in a value, about."""
+    parts = value if isinstance(value, Maps) else (value,)
+    return sum(part.nbytes for part in parts if isinstance(part, np.ndarray))
 
 
 def _maps(state: State, run: Run, image: int | None = None) -> Item:

@@ -122,8 +122,8 @@ def picture(by: int) -> Move:
 
 
 def plot_distance(state: State, _facts: Facts) -> State:
-    """To the plot of all heads, by attention distance."""
-    return replace(enter(state, "distance"), quantity="distance")
+    """To the plot of all heads, by the chosen number; by attention distance if that is no number."""
+    return replace(enter(state, "distance"), quantity="distance" if state.quantity == "tag" else state.quantity)
 
 
 def quantity(by: int) -> Move:

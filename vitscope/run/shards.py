@@ -1,0 +1,174 @@
+"""The shards of a run: which of them are owed, how they are measured, and what becomes of them."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+
+from vitscope import __version__
+from vitscope.data.records import ImageSet
+from vitscope.errors import DamagedError, DataError
+from vitscope.metrics import Metric, Setting
+from vitscope.models import build
+from vitscope.run import device as devices
+from vitscope.run import loader
+from vitscope.run.fold import fold
+from vitscope.run.measure import Pass
+from vitscope.run.plan import Plan
+from vitscope.run.request import Watcher
+from vitscope.spec import Resources, Spec
+from vitscope.store.layout import split_key
+from vitscope.store.writer import RunWriter
+
+GALLERY = "gallery"  # the one metric whose size is asked for
+
+
+@dataclass(frozen=True)
+class Work:
+    """The shards that one start of an extraction owes, and everything needed to measure them."""
+
+    writer: RunWriter
+    images: ImageSet
+    metrics: dict[str, type[Metric]]
+    model: build.Loaded
+    setting: Setting
+    plan: Plan
+    spec: Spec
+
+    @property
+    def shards(self) -> range:
+        return max((self._shards_of(name) for name in self.metrics), key=len)
+
+    def measure(self, resources: Resources, watcher: Watcher) -> None:
+        """Run the model over every shard that is not done; each is committed when its last image is summed."""
+        images = len(self.images.records)
+        total = sum(map(self._size, self.shards))
+        owed = {shard: names for shard in self.shards if (names := self._owed(shard))}
+        done = total - sum(self._size(shard) for shard in owed)
+        if done > 0 and owed:
+            watcher.tell(f"going on: {len(self.shards) - len(owed)} of {len(self.shards)} shards were finished before")
+        watcher.progress(done, total)
+        todo = list(loader.slices(list(owed), self.spec.shard_images, images, self.plan.batch_size))
+        workers = loader.default_workers(self.setting.device) if resources.workers is None else resources.workers
+        loaded = loader.load(
+            self.images.records,
+            todo,
+            self.model.image_size,
+            orient=self.spec.protocol != "paper",
+            workers=workers,
+            pin=self.setting.device.type == "cuda",
+        )
+        current: Pass | None = None
+        for slice_, batch in zip(todo, loaded, strict=True):
+            if current is None:
+                current = Pass(
+                    {name: self.metrics[name] for name in owed[slice_.shard]}, self.model, self.setting, self.plan
+                )
+            current.run(batch)
+            done += batch.size
+            if slice_.places.stop == min((slice_.shard + 1) * self.spec.shard_images, images):
+                self._commit(slice_.shard, current)
+                current = None
+            watcher.progress(done, total)
+
+    def fold(self, seconds: float) -> None:
+        """Merge the shards of every metric, then forget them."""
+        records = [self.writer.shard_record(shard) or {} for shard in self.shards]
+        skipped = [file for record in records for file in record["skipped"]]
+        seen = sum(record["images"] for record in records)
+        used = seen - len(skipped)
+        if used == 0 and seen == len(self.images.records):
+            self.writer.drop_shards()  # what could not be read may be readable next time
+            raise DataError(
+                f"none of the {seen} images in {self.images.root} could be read; "
+                f"the first: {skipped[0]['file']}: {skipped[0]['reason']}."
+            )
+        if seen == len(self.images.records) or not self.writer.facts["used"]:
+            self.writer.update(used=used, skipped=skipped)  # before the results, which are then owed no more
+        for name, metric in self.metrics.items():
+            fold(self.writer, name, metric, len(self._shards_of(name)), self.images, self.setting.geometry)
+        done = {
+            "metrics": list(self.metrics),
+            "images": used,
+            "seconds": round(seconds, 3),
+            "finished": now(),
+            "batch_size": self.plan.batch_size,
+            "device": devices.describe(self.setting.device),
+            "versions": versions(),
+        }
+        before = self.writer.facts
+        self.writer.update(
+            finished=done["finished"],
+            seconds=round(before["seconds"] + seconds, 3),
+            gallery=self.setting.gallery if GALLERY in self.metrics else before["gallery"],
+            passes=[*before["passes"], done],
+        )
+        tidy(self.writer, len(self.images.records), self.spec)
+
+    def _size(self, shard: int) -> int:
+        start = shard * self.spec.shard_images
+        return min(self.spec.shard_images, len(self.images.records) - start)
+
+    def _shards_of(self, name: str) -> range:
+        """The shards that a metric is summed over; those of the gallery are the ones that hold its images."""
+        images = self.setting.gallery if name == GALLERY else len(self.images.records)
+        return range(-(-images // self.spec.shard_images))
+
+    def _owed(self, shard: int) -> list[str]:
+        """The metrics that this shard still lacks, or whose state is damaged."""
+        committed = self.writer.shard_metrics(shard)
+        other_gallery = self._gallery(shard) != self.setting.gallery
+        return [
+            name
+            for name in self.metrics
+            if shard in self._shards_of(name)
+            and (
+                self._key(name) not in committed
+                or (name == GALLERY and other_gallery)
+                or not self._intact(shard, self._key(name))
+            )
+        ]
+
+    def _gallery(self, shard: int) -> int:
+        """The size of the gallery when it was measured in this shard."""
+        record = self.writer.shard_record(shard)
+        return 0 if record is None else record["gallery"]
+
+    def _intact(self, shard: int, key: str) -> bool:
+        try:
+            self.writer.shard_state(shard, key)
+        except DamagedError:
+            return False
+        return True
+
+    def _key(self, name: str) -> str:
+        return f"{name}@{self.metrics[name].version}"
+
+    def _commit(self, shard: int, current: Pass) -> None:
+        states = {self._key(name): state for name, state in current.states().items()}
+        skipped = [asdict(file) for file in current.skipped]
+        gallery = self.setting.gallery if GALLERY in current.metrics else self._gallery(shard)
+        record = {"images": self._size(shard), "skipped": skipped, "gallery": gallery}
+        self.writer.put_shard(shard, states, record)
+
+
+def tidy(writer: RunWriter, images: int, spec: Spec) -> None:
+    """Forget the shards, unless an earlier start left some of a metric that is not finished yet."""
+    keys = {key for shard in range(-(-images // spec.shard_images)) for key in writer.shard_metrics(shard)}
+    if all(writer.finished(*parts) for key in keys if (parts := split_key(key))):
+        writer.drop_shards()
+
+
+def versions() -> dict[str, str]:
+    """What computes, and in which version."""
+    packages = ("torch", "timm", "numpy", "pillow")
+    return {"vitscope": __version__, "python": platform.python_version()} | {
+        package: importlib.metadata.version(package) for package in packages
+    }
+
+
+def now() -> str:
+    """The time in UTC, to the second, as ISO 8601 writes it."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
