@@ -59,7 +59,7 @@ class Network(nn.Module):
 class SelfDistillation(nn.Module):
     """A student that must say of every view what the teacher says of the other large one."""
 
-    settings = Settings(epochs=6, batch=64, rate=1.5e-3, cooldown=1)
+    settings = Settings(epochs=10, batch=64, rate=1.5e-3, cooldown=1)
     centre: torch.Tensor
 
     def __init__(self) -> None:

@@ -32,7 +32,7 @@ def patches(images: torch.Tensor) -> torch.Tensor:
 class MaskedAutoencoder(nn.Module):
     """A ViT that sees a quarter of a picture, and a decoder that is thrown away after training."""
 
-    settings = Settings(epochs=10, batch=96, rate=2e-3, cooldown=1)
+    settings = Settings(epochs=14, batch=96, rate=2e-3, cooldown=1)
     positions: torch.Tensor
 
     def __init__(self) -> None:
