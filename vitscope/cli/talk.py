@@ -119,7 +119,7 @@ def fail(sentence: str) -> None:
 
 
 def clean(text: str) -> str:
-    """`text` without what could steer a terminal; line breaks between sentences stay."""
+    """`text` as one line, without what could steer a terminal or pass for another message."""
     from vitscope.store.text import printable
 
-    return "\n".join(printable(line) for line in text.split("\n"))
+    return printable(text)

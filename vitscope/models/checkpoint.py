@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from vitscope.errors import WeightsError
+from vitscope.models import pickles
 
 NESTED = ("state_dict_ema", "model_ema", "state_dict", "model")
 """Keys under which training scripts keep the weights."""
@@ -82,8 +83,8 @@ def _unsafe(path: Path, error: Exception) -> str:
     """One sentence for a pickle that torch refuses: it names code to run, or it is no pickle at all."""
     try:
         names = torch.serialization.get_unsafe_globals_in_checkpoint(path)
-    except Exception:
-        names = []
+    except Exception:  # not a zip file, as torch.save writes since version 1.6
+        names = pickles.imports(path)
     if names:
         return (
             f"{path} was not loaded: besides tensors it holds Python objects ({', '.join(sorted(names)[:3])}), which "

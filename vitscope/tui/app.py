@@ -75,8 +75,11 @@ class Browser(App[None]):
         self.list_runs()
 
     def on_resize(self, _event: Resize) -> None:
-        """Draw for the new size."""
-        self.call_after_refresh(self.draw)
+        """Draw for the new size; at the start, give the list of runs a moment to be there."""
+        if self.book.listing is None:
+            self.set_timer(PATIENCE, self.draw)
+        else:
+            self.call_after_refresh(self.draw)
 
     def on_key(self, event: Key) -> None:
         """Every key goes through the table of bindings."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -66,7 +67,7 @@ class Book:
         while len(self.items) > 1 and sum(map(_size, self.items.values())) > KEPT:
             self.items.popitem(last=False)
 
-    def get(self, item: Item) -> object | None:
+    def get(self, item: Item) -> Any:
         """The item, a Failure, or None if it has not been read yet."""
         value = self.items.get(item)
         if value is not None:
@@ -83,27 +84,27 @@ class Book:
 
     def numbers(self, run: Run) -> Numbers | Failure | None:
         """The stored numbers of every head."""
-        return self.get(Item("numbers", run.folder))  # type: ignore[return-value]
+        return self.get(Item("numbers", run.folder))
 
     def offsets(self, run: Run) -> np.ndarray | Failure | None:
         """Offset vectors (L, H, 2) in image sides."""
-        return self.get(Item("offsets", run.folder))  # type: ignore[return-value]
+        return self.get(Item("offsets", run.folder))
 
     def tags(self, run: Run) -> list[list[list[Tag]]] | Failure | None:
         """Tags of every head, [layer][head]."""
-        return self.get(Item("tags", run.folder))  # type: ignore[return-value]
+        return self.get(Item("tags", run.folder))
 
     def aligned(self, state: State, run: Run) -> np.ndarray | Failure | None:
         """AAAM of the heads of the state's layer, (H, 2R−1, 2C−1)."""
-        return self.get(_aligned(state, run))  # type: ignore[return-value]
+        return self.get(_aligned(state, run))
 
     def maps(self, state: State, run: Run, *, image: int | None = None) -> Maps | Failure | None:
         """The maps of the state's query token, in the mean or in one image."""
-        return self.get(_maps(state, run, image))  # type: ignore[return-value]
+        return self.get(_maps(state, run, image))
 
     def picture(self, state: State, run: Run) -> np.ndarray | Failure | None:
         """The crop of the state's image, (rows, columns, 3) uint8."""
-        return self.get(Item("picture", run.folder, image=state.image))  # type: ignore[return-value]
+        return self.get(Item("picture", run.folder, image=state.image))
 
     def column(self, run: Run, name: str) -> Column | Failure | None:
         """A number of every head, why it is missing, or None while it is read."""

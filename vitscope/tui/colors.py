@@ -5,9 +5,10 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Callable, Mapping
-from typing import Literal, get_args
+from typing import Literal
 
 Depth = Literal["truecolor", "256", "16", "mono"]
+DEPTHS: tuple[Depth, ...] = ("truecolor", "256", "16", "mono")
 
 DIRECT = ("kitty", "alacritty", "wezterm", "ghostty", "foot", "contour")  # names that mean 24 bits over SSH too
 
@@ -25,8 +26,9 @@ def detect(environment: Mapping[str, str], tmux: Callable[[], str | None] | None
     'truecolor'
     """
     asked = environment.get("VITSCOPE_COLORS", "").strip().lower()
-    if asked in get_args(Depth):
-        return asked  # type: ignore[return-value]
+    for depth in DEPTHS:
+        if asked == depth:
+            return depth
     term = environment.get("TERM", "").lower()
     if environment.get("NO_COLOR") or term in {"", "dumb", "unknown"}:
         return "mono"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 from vitscope.tui.book import Book
 from vitscope.tui.keys import BINDINGS, Binding
 from vitscope.tui.render.surface import Rect, Surface
@@ -54,17 +56,16 @@ def _line(surface: Surface, x: int, y: int, keys: str, about: str, width: int) -
 
 
 def _columns(state: State, across: int) -> list[list[tuple[str, str]]]:
-    """(keys, what they do) or (heading, ""), whole groups kept together."""
+    """(keys, what they do) or (heading, ""): one column, or two of about the same length with groups kept whole."""
     here = [binding for binding in BINDINGS if state.view in binding.views]
-    groups = [[binding for binding in here if binding.group == title] for title in _titles(here)]
-    total = sum(len(group) + 2 for group in groups)
-    columns: list[list[tuple[str, str]]] = [[]]
-    for group in groups:
-        if len(columns) < across and len(columns[-1]) + len(group) / 2 > total / across:
-            columns.append([])
-        columns[-1] += [*([("", "")] if columns[-1] else []), (group[0].group, "")]
-        columns[-1] += [(binding.shown, binding.about) for binding in group]
-    return columns
+    blocks = [
+        [(title, ""), *((binding.shown, binding.about) for binding in here if binding.group == title), ("", "")]
+        for title in _titles(here)
+    ]
+    cuts = range(1, len(blocks)) if across == 2 else [len(blocks)]
+    halves = [([*chain(*blocks[:cut])], [*chain(*blocks[cut:])]) for cut in cuts]
+    best = min(halves, key=lambda pair: max(map(len, pair)))
+    return [column[:-1] for column in best if column]
 
 
 def _titles(bindings: list[Binding]) -> list[str]:
