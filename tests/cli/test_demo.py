@@ -1,0 +1,73 @@
+"""`vitscope demo`: everything at once, offline, and kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from vitscope import catalog
+from vitscope.demo.world import imagenet
+from vitscope.store.reader import Cache
+
+KINDS = 24
+
+
+@pytest.fixture(autouse=True)
+def _few_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One validation image of every kind, and no network whatever happens."""
+    monkeypatch.setattr(imagenet, "TRAIN_PER_CLASS", 1)
+    monkeypatch.setattr(imagenet, "VAL_PER_CLASS", 1)
+    monkeypatch.setattr(imagenet, "COUNT", 2 * KINDS)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+
+
+def runs(cache: Path) -> dict[str, str]:
+    """Model → when its last metric was finished."""
+    return {run.model: run.facts["finished"] for run in Cache(cache).runs()}
+
+
+def test_six_models_are_measured_and_kept(vitscope, tmp_path):
+    cache = tmp_path / "cache"
+    first = vitscope("demo", "--no-browse", "--cache", cache)
+    assert first.code == 0, first.err
+    assert set(runs(cache)) == set(catalog.GROUPS["demo"])
+    for run in Cache(cache).runs():
+        assert run.complete
+        assert run.images == KINDS
+        assert run.dataset == "imagenet-val"
+    for name in catalog.GROUPS["demo"]:
+        assert name in first.out
+    assert "vitscope browse" in first.err
+    before = runs(cache)
+    again = vitscope("demo", "--no-browse", "--cache", cache)
+    assert again.code == 0
+    assert again.out == first.out
+    assert runs(cache) == before
+
+
+def test_without_data_the_images_are_those_of_the_world(vitscope, tmp_path):
+    done = vitscope("extract", "--model", "demo-mae", "--metrics", "distance", "--cache", tmp_path / "cache")
+    assert done.code == 0, done.err
+    assert "embedded world" in done.err
+    (run,) = Cache(tmp_path / "cache").runs()
+    assert (run.model, run.images) == ("demo-mae", KINDS)
+
+
+def test_a_half_drawn_world_is_drawn_again(vitscope, tmp_path):
+    half = tmp_path / "cache" / ".world" / "imagenet" / "val"
+    half.mkdir(parents=True)
+    (half / "half.JPEG").write_bytes(b"")
+    done = vitscope("extract", "--model", "random/demo-fs", "--metrics", "entropy", "--cache", tmp_path / "cache")
+    assert done.code == 0, done.err
+    assert next(iter(Cache(tmp_path / "cache").runs())).images == KINDS
+    assert not (tmp_path / "cache" / ".world").exists()
+
+
+def test_the_world_can_be_written_for_inspection(vitscope, tmp_path, monkeypatch):
+    from vitscope.demo import world
+
+    monkeypatch.setattr(world, "WRITERS", {"imagenet": imagenet})
+    done = vitscope("demo", "--write", tmp_path / "world")
+    assert done.code == 0, done.err
+    assert len(list((tmp_path / "world" / "imagenet" / "val").glob("*/*.JPEG"))) == KINDS
