@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from pathlib import Path
 
 import pytest
 
@@ -25,13 +26,17 @@ def test_names_are_easy_to_type_and_explained(kind, name):
 
 
 @pytest.mark.parametrize("name", catalog.MODELS)
-def test_models_are_named_with_a_tag_that_timm_has_weights_for(name):
+def test_models_have_a_tag_that_timm_has_weights_for_or_a_file(name):
     from timm.models import is_model_pretrained, list_pretrained
 
     model = catalog.MODELS[name]
-    assert "." in model.timm
-    assert is_model_pretrained(model.timm)
-    assert model.timm in list_pretrained()
+    if model.file is None:
+        assert "." in model.timm
+        assert is_model_pretrained(model.timm)
+        assert model.timm in list_pretrained()
+    else:
+        assert "." not in model.timm
+        assert (Path(catalog.__file__).parent / model.file).is_file()
     assert model.supervision in {"explicit", "contrastive", "reconstruction"}
 
 
@@ -73,7 +78,12 @@ def test_views_take_a_run_and_options(name):
 
 
 def test_two_short_names_are_never_the_same_model():
-    assert len({model.timm for model in catalog.MODELS.values()}) == len(catalog.MODELS)
+    assert len({model.file or model.timm for model in catalog.MODELS.values()}) == len(catalog.MODELS)
+
+
+def test_groups_hold_models():
+    assert all(set(models) <= set(catalog.MODELS) for models in catalog.GROUPS.values())
+    assert not set(catalog.GROUPS) & set(catalog.MODELS)
 
 
 def test_an_unknown_name_brings_the_nearest():

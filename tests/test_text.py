@@ -11,7 +11,7 @@ FILES = {
     path.relative_to(ROOT).as_posix(): path.read_bytes()
     for pattern in ("*", "vitscope/**/*", "tests/**/*", ".ci/*")
     for path in sorted(ROOT.glob(pattern))
-    if path.is_file() and path.suffix in KINDS and "__pycache__" not in path.parts
+    if path.is_file() and path.name != ".git" and path.suffix in KINDS and "__pycache__" not in path.parts
 }
 PACKAGE = {name: text.decode("utf-8") for name, text in FILES.items() if re.fullmatch(r"vitscope/.*\.py", name)}
 SOMEBODYS_FOLDER = rb"(?<![\w.])/(work|root|mnt|home/\w+|Users/\w+)/"

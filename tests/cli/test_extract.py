@@ -102,11 +102,6 @@ def test_settings_stand_in_for_options_that_are_not_given(vitscope, stand, tmp_p
     assert (resources.device, resources.batch_size, resources.workers) == ("cpu", 5, 0)
 
 
-def test_without_images_the_three_ways_are_named(vitscope, stand):
-    sentence = one_sentence(vitscope("extract", "--model", "mae"))
-    assert all(way in sentence for way in ("--data DIR", "vitscope config data.images DIR", "VITSCOPE_DATA_IMAGES"))
-
-
 def test_what_was_done_and_what_to_type_next(vitscope, stand, tmp_path):
     stand.skipped = [{"file": f"bad{index}\x1b.jpg", "reason": "cut short"} for index in range(7)]
     stand.fails = {}

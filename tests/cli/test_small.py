@@ -23,7 +23,7 @@ def test_models_lists_the_catalog_and_the_cache(vitscope, cache, monkeypatch, tm
     weights.write_bytes(b"")
     listed = {model["model"]: model for model in json.loads(vitscope("models", "--json", "--cache", cache).out)}
     assert list(listed)[: len(catalog.MODELS)] == list(catalog.MODELS)
-    assert {name for name, model in listed.items() if model["weights"]} == {"clip"}
+    assert {name for name, model in listed.items() if model["weights"]} == {"clip", *catalog.GROUPS["demo"]}
     assert listed["mae"]["supervision"] == "reconstruction"
     assert listed["synthetic"]["runs"][0]["images"] == 4
     assert listed["timm/registers"]["timm"] == "registers"

@@ -124,4 +124,6 @@ def test_small_models_come_through_the_same_door(name):
     assert geometry == geometry_of(name, untrained.module, untrained.image_size)
     assert (geometry.rows, geometry.columns, geometry.layers, geometry.heads) == (10, 10, 8, 6)
     state = model.module.state_dict()
-    assert not any(torch.equal(state[key], value) for key, value in untrained.module.state_dict().items() if "qkv" in key)
+    assert not any(
+        torch.equal(state[key], value) for key, value in untrained.module.state_dict().items() if "qkv" in key
+    )
