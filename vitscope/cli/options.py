@@ -39,9 +39,6 @@ def expand(models: list[str]) -> list[str]:
 
 def cache_folder(option: Path | None) -> Path:
     """Where the cache is: the option, $VITSCOPE_CACHE, the setting, ./cache if there is one, the user's folder."""
-    from vitscope import config
     from vitscope.store import layout
 
-    if option is None and (setting := config.get("cache")):
-        return Path(setting)
     return layout.cache_folder(option)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 
 import platformdirs
+
+from vitscope import config
 
 FORMAT = 1
 
@@ -21,11 +22,14 @@ _FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,199}")
 
 
 def cache_folder(option: Path | None) -> Path:
-    """Where the cache is: `option`, else $VITSCOPE_CACHE, else ./cache if it is there, else the user's cache folder."""
+    """Where the cache is: `option`, $VITSCOPE_CACHE, the setting `cache`, ./cache if it is there, the user's folder.
+
+    Raises ConfigError for settings that cannot be read.
+    """
     if option is not None:
         return option.expanduser()
-    if variable := os.environ.get("VITSCOPE_CACHE"):
-        return Path(variable).expanduser()
+    if setting := config.get("cache"):  # the variable stands above the file
+        return Path(setting).expanduser()
     local = Path("cache")
     return local.absolute() if local.is_dir() else platformdirs.user_cache_path("vitscope")
 
