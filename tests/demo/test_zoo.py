@@ -10,7 +10,7 @@ from safetensors import safe_open
 
 from vitscope.demo import zoo
 from vitscope.demo.train.evaluate import CURVES, attention_maps, cls_features, grid_distances, knn, knn_by_layer, spread
-from vitscope.demo.train.pictures import Pictures, drawn
+from vitscope.demo.train.pictures import Pictures, drawn, normalised
 
 GALLERY, QUERIES = 24, 8
 NAMES = list(zoo.DEMO_MODELS)
@@ -47,14 +47,41 @@ def test_a_model_loads_strictly_in_float32_and_eval_mode(name):
     assert attention_maps(model, torch.zeros(1, 3, 80, 80, dtype=torch.uint8)).shape == (8, 1, 6, 101, 101)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_a_model_has_learnt_and_not_collapsed(name, pictures, untrained):
+@pytest.mark.parametrize(
+    ("name", "margin"),
+    [("demo-fs", 0.7), ("demo-clip", 0.5), ("demo-moco", 0.15), ("demo-mae", 0.05), ("demo-dino", 0.04)],
+)
+def test_a_model_has_learnt_and_not_collapsed(name, margin, pictures, untrained):
     train, val = pictures
     model = zoo.build(name)
     gallery, queries = cls_features(model, train.images), cls_features(model, val.images)
     scores = [knn(a, train.labels, b, val.labels) for a, b in zip(gallery, queries, strict=True)]
-    assert max(scores) > untrained + 0.1
+    assert max(scores) > untrained + margin
     assert spread(queries[scores.index(max(scores))]) > 0.1
+
+
+def test_beit_has_learnt_in_its_patches_if_hardly_in_cls(pictures):
+    """Its objective asks nothing of CLS; the README says what CLS reaches."""
+
+    def best(model):
+        train, val = pictures
+        rows = [patch_means(model, part.images) for part in (train, val)]
+        return max(knn(a, train.labels, b, val.labels) for a, b in zip(*rows, strict=True))
+
+    torch.manual_seed(0)
+    assert best(zoo.build("demo-beit")) > best(zoo.architecture("beit").eval()) + 0.04
+    assert spread(cls_features(zoo.build("demo-beit"), pictures[1].images)[-1]) > 0.1
+
+
+@torch.no_grad()
+def patch_means(model, images: torch.Tensor) -> list[torch.Tensor]:
+    """The mean of the patch tokens of every layer's output."""
+    rows: list[torch.Tensor] = []
+    hooks = [block.register_forward_hook(lambda _m, _i, out: rows.append(out[:, 1:].mean(1))) for block in model.blocks]
+    model.forward_features(normalised(images))
+    for hook in hooks:
+        hook.remove()
+    return rows
 
 
 def test_full_supervision_knows_the_classes(pictures):
