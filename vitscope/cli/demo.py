@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -51,8 +52,10 @@ def demo(
 
     store = Cache(folder)
     result(_summary([store.find(name) for name in catalog.GROUPS["demo"]]))
-    where = f" --cache {cache}" if cache else ""
-    talk.say(f"next: vitscope browse{where}\n  or: vitscope show heads --model demo-dino{where}")
+    where = f" --cache {shlex.quote(str(cache))}" if cache else ""
+    talk.say("next:")
+    for words in ("browse", "show heads --model demo-mae"):
+        talk.say(f"  vitscope {words}{where}")
     if browse and sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb":
         from vitscope.tui.app import browse as start
 
