@@ -33,7 +33,15 @@ def test_a_pipe_is_no_terminal(words):
 
 @pytest.mark.parametrize(
     "words",
-    [[], ["--help"], ["browse", "--help"], ["browse", "a", "b"], ["browse", "--cache"], ["browse", "-q"], ["show", "x"]],
+    [
+        [],
+        ["--help"],
+        ["browse", "--help"],
+        ["browse", "a", "b"],
+        ["browse", "--cache"],
+        ["browse", "-q"],
+        ["show", "x"],
+    ],
 )
 def test_everything_else_is_the_command_lines(words):
     assert plain(words) is None
