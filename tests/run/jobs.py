@@ -141,6 +141,12 @@ def _nothing() -> None:
     pass
 
 
+def _settle_in() -> None:
+    """In a new process: one thread, and workers that are started as in a program that nobody has started specially."""
+    torch.set_num_threads(1)
+    multiprocessing.set_start_method(None, force=True)
+
+
 def start(work: Callable[..., None], *arguments: Any) -> BaseProcess:
     """Run `work(*arguments)` in a new process."""
     process = SERVER.Process(target=work, args=arguments)
@@ -154,7 +160,7 @@ def extraction(asked: Request, cache: Path, log: Path, die_at: int, durable: boo
     `die_at`: kill -9 just before that change, counted from 1. Without `durable` nothing waits for the disk, which
     makes a difference to a power cut but none to a kill.
     """
-    torch.set_num_threads(1)
+    _settle_in()
     changes = _Changes(cache, die_at)
     sys.addaudithook(changes)
     if not durable:
@@ -210,7 +216,7 @@ class _Changes:
 
 def command(out: Path, *arguments: str) -> None:
     """For `start`: the program `vitscope` with these arguments; `out` gets its stdout, and `out`.err its stderr."""
-    torch.set_num_threads(1)
+    _settle_in()
     for descriptor, path in ((1, out), (2, out.with_suffix(".err"))):
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(handle, descriptor)

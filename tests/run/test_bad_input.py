@@ -120,6 +120,7 @@ def test_names_that_would_steer_the_terminal(world: World, tmp_path: Path) -> No
     folder = tmp_path / "pictures"
     shutil.copytree(world.data, folder)
     (folder / "red\x1b[31m\n.png").write_bytes(b"")
+    Path(os.fsdecode(os.fsencode(folder) + b"/\xff.png")).write_bytes(b"")  # no UTF-8
     given = (
         "extract",
         "--model",
@@ -135,6 +136,7 @@ def test_names_that_would_steer_the_terminal(world: World, tmp_path: Path) -> No
     assert code == 0
     assert "\x1b" not in said
     assert "skipped red\ufffd[31m\ufffd.png: the file is empty" in said.splitlines()
+    assert "skipped \ufffd.png: the file is empty" in said.splitlines()
 
 
 # What is given as a checkpoint

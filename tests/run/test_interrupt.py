@@ -8,12 +8,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
+import torch
+from PIL import Image
 
 from tests.run import jobs
+from vitscope.models.interrupt import deferred
+from vitscope.models.tap import Piece, tap
+from vitscope.run import loader
 
 PICTURES = 64
 INTERRUPTED = "vitscope: interrupted; what was finished is kept: run the same command again to go on\n"
@@ -90,3 +96,70 @@ def test_a_second_extraction_of_the_same_run_says_so_and_stops(command: list[str
     assert problem.endswith(f"if it certainly runs no more, delete {folder / 'lock'}.\n")
     assert ended(out, first)[0] == 0
     jobs.check_tidy(jobs.only_run(cache))
+
+
+def test_a_worker_that_the_system_ends(command: list[str], tmp_path: Path) -> None:
+    """As it does when memory is short."""
+    out = tmp_path / "out"
+    child = jobs.start(dying_worker, out, *command, "--workers", "2")
+    code, said, problem = ended(out, child)
+    assert (code, said) == (1, "")
+    assert problem.startswith("vitscope: a process that decodes images was ended by the system")
+    assert len(problem.splitlines()) == 1
+    assert ended(out, jobs.start(jobs.command, out, *command))[0] == 0
+    jobs.check_tidy(jobs.only_run(tmp_path / "cache"))
+
+
+def dying_worker(out: Path, *arguments: str) -> None:
+    """The program, with a worker that is killed over the 40th picture."""
+    decode = loader.decode
+
+    def fatal(path: Path, *, orient: bool) -> Image.Image:
+        if path.name == "040.png":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return decode(path, orient=orient)
+
+    loader.decode = fatal
+    jobs.command(out, *arguments)
+
+
+def interrupted() -> None:
+    """Ctrl-C, now."""
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(0)  # Python answers between two instructions
+
+
+def test_ctrl_c_waits_for_the_next_piece_of_attention(tiny: torch.nn.Module) -> None:
+    """Anywhere else in a forward pass it would leave torch's stack of modes in disorder."""
+    seen: list[int] = []
+
+    def on_attention(piece: Piece) -> None:
+        interrupted()
+        seen.append(piece.layer)
+
+    with pytest.raises(KeyboardInterrupt), tap(tiny, on_attention):
+        tiny(torch.zeros(1, 3, 32, 32))
+    assert seen == [0]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert torch.equal(tiny(torch.zeros(1, 3, 32, 32)), tiny(torch.zeros(1, 3, 32, 32)))
+
+
+def test_ctrl_c_is_never_lost() -> None:
+    passed: list[str] = []
+    with pytest.raises(KeyboardInterrupt), deferred():
+        with deferred() as check:  # leaves it to the one around it
+            interrupted()
+            check()
+        passed.append("inner")
+    assert passed == ["inner"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_ctrl_c_is_left_to_the_main_thread() -> None:
+    def elsewhere() -> object:
+        with deferred() as check:
+            check()
+            return signal.getsignal(signal.SIGINT)
+
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(elsewhere).result() is signal.default_int_handler

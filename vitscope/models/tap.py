@@ -18,6 +18,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from vitscope.models.interrupt import deferred
+
 
 @dataclass(frozen=True)
 class Piece:
@@ -64,10 +66,10 @@ def tap(
     Both are called inside the forward pass, layer by layer; the tensors are theirs to read until they return. The
     features are those after both residual additions and before the final norm, as in the paper. `heads` is how many
     heads a block has: a parallel block's attention modules, which add up like more heads of one, are then joined to
-    pieces of all heads. Without it every module's attention comes by itself.
+    pieces of all heads. Without it every module's attention comes by itself. Ctrl-C waits for the next piece.
     """
-    watch = _Watch(on_attention, chunk, heads)
     with ExitStack() as stack:
+        watch = _Watch(on_attention, chunk, heads, stack.enter_context(deferred()))
         for module in model.modules():
             if getattr(module, "fused_attn", True) is False:  # timm: built with fused kernels switched off
                 stack.callback(setattr, module, "fused_attn", False)
@@ -96,8 +98,11 @@ def _hooks(
 class _Watch(TorchFunctionMode):
     """Answers `scaled_dot_product_attention` while a block runs."""
 
-    def __init__(self, on_attention: Callable[[Piece], None], chunk: Chunk, heads: int | None) -> None:
+    def __init__(
+        self, on_attention: Callable[[Piece], None], chunk: Chunk, heads: int | None, interrupt: Callable[[], None]
+    ) -> None:
         super().__init__()
+        self.interrupt = interrupt
         self.on_attention = on_attention
         self.chunk = chunk
         self.heads = heads
@@ -136,6 +141,7 @@ class _Watch(TorchFunctionMode):
         for images in _slices(query.shape[0], self.chunk.images):
             key_t = key[images].float().transpose(-2, -1)
             for queries in _slices(query.shape[-2], self.chunk.queries):
+                self.interrupt()
                 logits = (query[images][..., queries, :].float() * scale) @ key_t
                 logits = logits if mask is None else _masked(logits, mask, images, queries)
                 attention = logits.softmax(-1)

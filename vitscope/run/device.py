@@ -44,11 +44,16 @@ def describe(device: torch.device) -> str:
 
 @contextmanager
 def memory_of(device: torch.device) -> Iterator[None]:
-    """Raise DeviceError where memory runs out inside; everything else passes."""
+    """Raise DeviceError where memory runs out inside, there or in a process that decodes; everything else passes."""
     try:
         yield
     except (MemoryError, RuntimeError) as error:
         text = str(error)
+        if text.startswith("DataLoader worker"):  # raised by a signal handler, wherever the main process stands
+            raise DeviceError(
+                "a process that decodes images was ended by the system, which does that when memory or shared memory "
+                "is short: try fewer --workers, or --workers 0; what was finished is kept."
+            ) from error
         if isinstance(error, RuntimeError) and "out of memory" not in text and "allocate memory" not in text:
             raise
         raise DeviceError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ from torch.utils.data import DataLoader, Dataset
 from vitscope.batch import Images
 from vitscope.data.pixels import Unreadable, crop, decode
 from vitscope.data.records import Record
+from vitscope.models.interrupt import deferred
 
 
 @dataclass(frozen=True)
@@ -55,13 +57,17 @@ def load(
 ) -> Iterator[Loaded]:
     """Decode and crop the images of every slice in `todo`, in order; `size` is (height, width) of the crop."""
     dataset = _Crops(records, todo, size, orient)
-    yield from DataLoader(
-        dataset,
-        batch_size=None,
-        num_workers=min(workers, len(todo)),
-        pin_memory=pin,
-        worker_init_fn=_quiet,
-    )
+    with deferred():
+        batches = iter(
+            DataLoader(
+                dataset,
+                batch_size=None,
+                num_workers=min(workers, len(todo)),
+                pin_memory=pin,
+                worker_init_fn=_quiet,
+            )
+        )
+    yield from batches
 
 
 def default_workers(device: torch.device) -> int:
@@ -70,8 +76,12 @@ def default_workers(device: torch.device) -> int:
 
 
 def _quiet(_worker: int) -> None:
-    """Ctrl-C is for the main process, which then ends its workers."""
+    """Ctrl-C is for the main process, which then ends its workers; what they say of that helps nobody.
+
+    An exception of the data set itself reaches the main process all the same.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.excepthook = lambda *_: None
 
 
 class _Crops(Dataset):
