@@ -156,6 +156,7 @@ class Cache:
     def find(self, model: str) -> Run:
         """The newest run of a model, by the model's name, the last part of it, or the (beginning of the) run's folder.
 
+        Runs that are finished come before those that are not: one that failed or is going on hides no numbers.
         Raises StoreError naming what there is; the error of a run that has that name but cannot be read; FormatError
         if nothing here can be read since another version wrote it.
         """
@@ -171,7 +172,7 @@ class Cache:
                 names = ", ".join(run.name for run in same)
                 raise StoreError(f"{asked!r} could be any of {names} in {shown(self.folder)}: type more of the name.")
             if same:
-                return same[0]
+                return next((run for run in same if run.complete), same[0])
         for folder in run_folders(self.folder):
             error = _try_run(folder)[1]
             named = folder.name == model or folder.name.startswith(f"{slug(model)}-")
