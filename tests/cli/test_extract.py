@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import synthetic
 from tests.cli.conftest import one_sentence
 from vitscope import catalog
 from vitscope.cli.extract import image_size, metric_names
@@ -24,6 +25,7 @@ class Stand:
     fails: dict = field(default_factory=dict)
     skipped: list = field(default_factory=list)
     measured: tuple = ("attention", "distance")
+    folder: Path | None = None
 
     def extract(self, request, resources, cache, watcher):
         self.asked.append(types.SimpleNamespace(request=request, resources=resources, cache=cache))
@@ -34,7 +36,7 @@ class Stand:
         watcher.progress(4, 4)
         used = 4 - len(self.skipped)
         return types.SimpleNamespace(
-            folder=cache / request.model,
+            folder=self.folder or cache / request.model,
             images=4,
             used=used,
             skipped=self.skipped,
@@ -192,3 +194,13 @@ def test_a_real_run_can_be_shown(vitscope, photographs, tmp_path):
     assert run.complete
     assert vitscope("show", "heads", "--model", model, "--cache", tmp_path / "cache").code == 0
     assert "nothing to do" in vitscope(*asked, "--image-size", "64", "--device", "cpu", "--workers", "0").err
+
+
+def test_what_to_type_next_shows_this_run_and_no_other(vitscope, stand, tmp_path):
+    older = synthetic.write(tmp_path / "cache", model="mae", dataset="older", started="2025-01-01T00:00:00+00:00")
+    newer = synthetic.write(tmp_path / "cache", model="mae", dataset="newer")
+    for folder, name in ((newer, "mae"), (older, older.name)):
+        stand.folder = folder
+        done = vitscope("extract", "--model", "mae", "--data", tmp_path, "--cache", tmp_path / "cache")
+        assert f"show heads --model {name} --cache" in done.err
+        assert f"browse {name} --cache" in done.err

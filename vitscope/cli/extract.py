@@ -246,10 +246,19 @@ def summarise(talk: Talk, model: str, report: Report, cache: Path | None) -> Non
     talk.say(f"{model}: {_done(report)}")
     talk.detail(f"measured: {', '.join(report.measured) or 'nothing'}; reused: {', '.join(report.reused) or 'nothing'}")
     typer.echo(report.folder)
-    where = ["--cache", str(cache)] if cache else []
+    where, name = ["--cache", str(cache)] if cache else [], _name(model, report.folder)
     talk.say("next:")
-    for words in (["show", "heads", "--model", model], ["browse", model]):
+    for words in (["show", "heads", "--model", name], ["browse", name]):
         talk.say(f"  {shlex.join(['vitscope', *words, *where])}")
+
+
+def _name(model: str, folder: Path) -> str:
+    """What `show` and `browse` call the run in `folder`: the model, or the folder where another run has that name."""
+    from vitscope.store.reader import Cache
+
+    store = Cache(folder.parent)
+    others = any(run.model == model and run.folder != folder for run in store.runs())
+    return folder.name if others and store.find(model).folder != folder else model
 
 
 def _done(report: Report) -> str:
