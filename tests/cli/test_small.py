@@ -123,15 +123,23 @@ def test_browse_wants_a_terminal(vitscope, cache):
     assert "vitscope show VIEW" in one_sentence(vitscope("browse", "--cache", cache))
 
 
-def test_browse_refuses_a_terminal_that_cannot_place_text(vitscope, cache, monkeypatch):
+def test_browse_draws_on_stderr(vitscope, cache, monkeypatch):
     for stream in (sys.stdin, sys.stdout):
         monkeypatch.setattr(stream, "isatty", lambda: True)
+    assert "draws on stderr" in one_sentence(vitscope("browse", "--cache", cache))
+
+
+def test_browse_refuses_a_terminal_that_cannot_place_text(vitscope, cache, monkeypatch):
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        monkeypatch.setattr(stream, "isatty", lambda: True)
     monkeypatch.setenv("TERM", "dumb")
-    assert "TERM=dumb" in one_sentence(vitscope("browse", "--cache", cache))
+    done = vitscope("browse", "--cache", cache)
+    assert done.code == 1
+    assert "TERM=dumb" in done.err
 
 
 def test_browse_opens_the_cache_at_the_place(vitscope, cache, monkeypatch):
-    for stream in (sys.stdin, sys.stdout):
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
         monkeypatch.setattr(stream, "isatty", lambda: True)
     monkeypatch.setenv("TERM", "xterm-256color")
     opened = []

@@ -13,6 +13,8 @@ def check() -> None:
     instead = "use `vitscope show VIEW --model MODEL` for text, or --format json for scripts"
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise TerminalError(f"the browser needs a terminal, and this is a pipe or a file: {instead}.")
+    if not sys.stderr.isatty():  # which Textual draws on
+        raise TerminalError("the browser draws on stderr, which is a pipe or a file here: leave out `2>`.")
     term = os.environ.get("TERM", "")
     if term in {"", "dumb", "unknown"}:
         kind = f"TERM={term}" if term else "no TERM"
