@@ -15,7 +15,7 @@ from vitscope.views import Options, View
 from vitscope.views.select import Selection, build, fitting, grid_coords, select, spatial
 from vitscope.views.select import attention as measured
 
-SAID = {"cls": "CLS", "spatial": "the mean patch", "all": "the mean token", "pure": "the mean patch, renormalised,"}
+SAID = {"cls": "CLS", "spatial": "the mean patch", "all": "the mean token", "pure": "the renormalised mean patch"}
 
 
 def view(run: Run, options: Options) -> View:
