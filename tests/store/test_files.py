@@ -115,6 +115,12 @@ def test_a_device_or_pipe_is_not_replaced_by_a_file(tmp_path):
         pass
 
 
+def test_the_names_of_the_standard_streams_are_no_files():
+    for name in ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"):  # links that may lead to a file
+        assert files._of_the_system(Path(name))
+    assert not files._of_the_system(Path("/dev/shm/cache/run.json"))
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A disk of 256 KiB; where it cannot be mounted, one whose fsync refuses large files as a full disk does."""

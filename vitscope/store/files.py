@@ -90,7 +90,7 @@ def atomic(path: Path) -> Iterator[BinaryIO]:
     """
     temp = temporary(path.parent)
     try:
-        if path.exists() and not (path.is_file() or path.is_dir()):
+        if _of_the_system(path) or (path.exists() and not (path.is_file() or path.is_dir())):
             raise StoreError(f"cannot write {shown(path)}: it is a device or a pipe, not a file.")
         with os.fdopen(os.open(temp, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666), "wb") as file:
             yield cast(BinaryIO, file)
@@ -103,6 +103,12 @@ def atomic(path: Path) -> Iterator[BinaryIO]:
     finally:
         with suppress(OSError):  # gone already when all went well; else left to `sweep`
             temp.unlink()
+
+
+def _of_the_system(path: Path) -> bool:
+    """Whether `path` is a name such as /dev/stdout, a link that may lead to a file and must not be replaced by one."""
+    folder = path.parent.resolve()
+    return folder == Path("/dev") or folder.parts[:2] == ("/", "proc")
 
 
 def sync_folder(folder: Path) -> None:
