@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -113,6 +114,17 @@ try:
 finally:
     print(*sys.modules, file=sys.stderr)
 """
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.parametrize("form", ["table", "csv"])
+def test_a_full_disk_behind_stdout_is_a_sentence(cache, form):
+    words = ["show", "distance", "--model", "synthetic", "--cache", str(cache), "--format", form]
+    with open("/dev/full", "wb") as full:
+        command = [sys.executable, "-m", "vitscope", *words]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "cannot write the output: no space is left" in done.stderr
 
 
 def test_help_starts_without_what_only_commands_need():

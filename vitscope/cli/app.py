@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
@@ -106,3 +107,9 @@ def main() -> None:
     except BrokenPipeError:
         hang_up()
         raise SystemExit(0) from None
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+            raise
+        hang_up()
+        fail(f"cannot write {error.filename or 'the output'}: no space is left on the disk.")
+        raise SystemExit(1) from None
