@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import synthetic
+from tests.cli.conftest import one_sentence
 from vitscope import catalog
 from vitscope.demo.world import imagenet
 from vitscope.store.reader import Cache
@@ -71,3 +73,14 @@ def test_the_world_can_be_written_for_inspection(vitscope, tmp_path, monkeypatch
     done = vitscope("demo", "--write", tmp_path / "world")
     assert done.code == 0, done.err
     assert len(list((tmp_path / "world" / "imagenet" / "val").glob("*/*.JPEG"))) == KINDS
+
+
+def test_a_world_that_cannot_be_written_is_a_sentence(vitscope, tmp_path):
+    (tmp_path / "file").touch()
+    assert "a part of the path is a file" in one_sentence(vitscope("demo", "--write", tmp_path / "file"))
+
+
+def test_the_summary_is_of_the_world_whatever_else_was_measured(vitscope, tmp_path):
+    first = vitscope("demo", "--no-browse", "--cache", tmp_path / "cache")
+    synthetic.write(tmp_path / "cache", model="demo-mae", dataset="photos", started="2099-01-01T00:00:00+00:00")
+    assert vitscope("demo", "--no-browse", "--cache", tmp_path / "cache").out == first.out

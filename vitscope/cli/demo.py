@@ -44,19 +44,21 @@ def demo(
 
     with watch(talk, "the world") as watcher:
         images = tour.draw(folder, watcher.progress)
+    folders = []
     for name in catalog.GROUPS["demo"]:
         with watch(talk, name) as watcher:
-            tour.measure(name, images, folder, _Brief(talk, watcher))
+            folders.append(tour.measure(name, images, folder, _Brief(talk, watcher)).folder)
 
     from vitscope.store.reader import Cache
 
     store = Cache(folder)
-    result(_summary([store.find(name) for name in catalog.GROUPS["demo"]]))
+    result(_summary([store.find(place.name) for place in folders]))  # the models may have runs over other images
     where = f" --cache {shlex.quote(str(cache))}" if cache else ""
     talk.say("next:")
     for words in ("browse", "show heads --model demo-mae"):
         talk.say(f"  vitscope {words}{where}")
-    if browse and sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb":
+    terminal = all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
+    if browse and terminal and os.environ.get("TERM", "dumb") != "dumb":
         from vitscope.tui.app import browse as start
 
         start(folder, None)
@@ -72,9 +74,13 @@ class _Brief:
 def _write(talk: Talk, folder: Path) -> None:
     """The whole tree, for anyone to inspect."""
     from vitscope.demo import world
+    from vitscope.store.files import unwritable
 
-    with watch(talk, "the world") as watcher:
-        trees = world.write(folder, progress=watcher.progress)
+    try:
+        with watch(talk, "the world") as watcher:
+            trees = world.write(folder, progress=watcher.progress)
+    except OSError as error:
+        raise unwritable(folder, error) from error
     for name, path in trees.items():
         talk.say(f"{name}: {path}")
     typer.echo(folder)
