@@ -106,7 +106,9 @@ def test_find_by_model_last_part_folder_or_its_beginning(cache):
 
 
 def test_an_unfinished_run_hides_no_finished_one(cache):
-    done = add(cache, dataset="old", started="2025-01-01T00:00:00+00:00", facts={"finished": "2025-01-01T00:01:00+00:00"})
+    done = add(
+        cache, dataset="old", started="2025-01-01T00:00:00+00:00", facts={"finished": "2025-01-01T00:01:00+00:00"}
+    )
     late = add(cache, dataset="new", started="2026-01-01T00:00:00+00:00")
     find = Cache(cache).find
     assert find("timm/tiny").folder == find("tiny").folder == find("tiny-").folder == done.folder
