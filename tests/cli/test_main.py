@@ -120,7 +120,7 @@ finally:
 @pytest.mark.parametrize("form", ["table", "csv"])
 def test_a_full_disk_behind_stdout_is_a_sentence(cache, form):
     words = ["show", "distance", "--model", "synthetic", "--cache", str(cache), "--format", form]
-    with open("/dev/full", "wb") as full:
+    with Path("/dev/full").open("wb") as full:
         command = [sys.executable, "-m", "vitscope", *words]
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
