@@ -255,7 +255,7 @@ def test_a_checkpoint_for_a_random_model(refused: Callable[..., str], world: Wor
 @pytest.mark.parametrize(
     ("model", "expected"),
     [
-        ("maee", "no model is called 'maee'. Did you mean mae?"),
+        ("maee", "no model is called 'maee'. Did you mean mae "),
         (
             "timm/vit_smal_patch16_224",
             "no timm model is called 'vit_smal_patch16_224'. Did you mean vit_small_patch16_224 ",
