@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Set
 from dataclasses import replace
 from pathlib import Path
@@ -341,3 +342,43 @@ def test_what_one_start_left_unfinished_survives_another_start_for_one_metric(as
     expected = arrays(everything)
     for name, values in arrays(run).items():
         np.testing.assert_array_equal(values, expected[name], err_msg=name)
+
+
+def test_a_class_of_which_no_image_can_be_read_has_no_mean(photographs_in_classes: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "classes"
+    shutil.copytree(photographs_in_classes, folder)
+    for path in (folder / "place").iterdir():
+        path.write_bytes(b"")
+    run = jobs.measured(jobs.request(folder, gallery=0), tmp_path / "cache")[1]
+    means = run.array("class-attention")
+    assert np.isnan(means[1]).all()
+    assert np.isfinite(means[[0, 2]]).all()
+    assert run.images == 5
+    jobs.check_tidy(run)
+
+
+def test_the_gallery_alone(asked: Request, tmp_path: Path) -> None:
+    """Then the other metrics: images that were not looked at for the gallery are."""
+    report, run = jobs.measured(replace(asked, metrics=("gallery",), gallery=2), tmp_path)
+    assert (report.used, run.images) == (16, 16)  # one shard
+    report, run = jobs.measured(replace(asked, metrics=("entropy", "gallery"), gallery=2), tmp_path)
+    assert report.measured == ["entropy"]
+    assert (report.used, run.images, run.result("entropy").images) == (COUNT, COUNT, COUNT)
+    jobs.check_tidy(run)
+
+
+def test_another_command_between_a_stop_and_the_next_start(asked: Request, everything: Run, tmp_path: Path) -> None:
+    """Fewer metrics, a larger gallery: neither loses what was finished, nor is it taken for something else."""
+    with pytest.raises(Stop):
+        jobs.measured(asked, tmp_path, StopAfter(32))
+    finished = jobs.committed(tmp_path)
+    assert finished.keys() == {0, 1}
+    jobs.measured(replace(asked, metrics=("entropy",), gallery=20), tmp_path)
+    listener = jobs.Listener()
+    run = jobs.measured(replace(asked, gallery=20), tmp_path, listener)[1]
+    assert run.result("gallery").images == 20
+    left, right = arrays(run), arrays(everything)
+    for name in left.keys() - {"gallery/attention", "gallery/crop", "gallery/place"}:
+        np.testing.assert_array_equal(left[name], right[name], err_msg=name)
+    np.testing.assert_array_equal(left["gallery/attention"][:8], right["gallery/attention"])
+    jobs.check_tidy(run)
