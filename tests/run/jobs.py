@@ -10,7 +10,7 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,7 @@ MODEL = "timm/test_vit"
 EDGE = 64
 EVERYTHING = tuple(catalog.METRICS)
 BY_DEFAULT = tuple(name for name, entry in catalog.METRICS.items() if entry.default)
+COUNT = 40  # pictures of the fixture `pictures`: three shards
 OF_TIME = {"started", "finished", "seconds", "passes"}  # facts of a run that differ from one day to the next
 
 SERVER = multiprocessing.get_context("forkserver")
@@ -223,3 +224,46 @@ def command(out: Path, *arguments: str) -> None:
     sys.stdout, sys.stderr = (open(descriptor, "w", closefd=False) for descriptor in (1, 2))  # noqa: SIM115
     sys.argv = ["vitscope", *arguments]
     main()
+
+
+class Stop(Exception):
+    """Ends an extraction in the middle."""
+
+
+class StopAfter(Listener):
+    """Ends an extraction as soon as so many images are done."""
+
+    def __init__(self, images: int) -> None:
+        super().__init__()
+        self.images = images
+
+    def progress(self, done: int, total: int) -> None:
+        if done >= self.images:
+            raise Stop
+
+
+def files_of(run: Run, *metrics: str) -> dict[str, tuple[int, int, int]]:
+    """Identity and time of the files of some metrics."""
+    paths = [path for metric in metrics for path in run.folder.glob(f"{metric}@*/*")]
+    assert paths
+    return {str(path): ((s := path.stat()).st_ino, s.st_mtime_ns, s.st_size) for path in paths}
+
+
+def arrays(run: Run) -> dict[str, np.ndarray]:
+    """Every array of a run."""
+    results = run.results().items()
+    return {f"{metric}/{name}": result.array(name) for metric, result in results for name in result.arrays}
+
+
+def assert_close(run: Run, other: Run, tolerance: float, ignored: Set[str] = frozenset()) -> None:
+    """Every array equal to within `tolerance`, relative to its largest number; a spread, to that of its mean.
+
+    What is kept in float16 may be rounded to the neighbouring number.
+    """
+    left, right = arrays(run), arrays(other)
+    assert left.keys() == right.keys()
+    for name in left.keys() - ignored:
+        step = 2**-10 if left[name].dtype == np.float16 else 0
+        values, others = (each[name].astype(np.float64) for each in (left, right))
+        scale = np.abs(left[name.replace("/std", "/mean")]).max()
+        np.testing.assert_allclose(values, others, rtol=step, atol=tolerance * scale, err_msg=name)

@@ -15,7 +15,6 @@ import csv
 import io
 import json
 import random
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -105,20 +104,10 @@ def attention(crops: list[Image.Image], trained_checkpoint: Path) -> np.ndarray:
     return attention_of(crops, trained_checkpoint, torch.float32)
 
 
-@dataclass
-class Spatial:
-    """R of every photograph (I, L, H, P, P), and how far patches are from each other."""
-
-    values: np.ndarray
-    distance: np.ndarray
-
-
 @pytest.fixture(scope="module")
-def spatial(attention: np.ndarray) -> Spatial:
-    values = attention[..., 1:, 1:] / attention[..., 1:, 1:].sum(-1, keepdims=True)
-    row, column = np.divmod(np.arange(256), 16)
-    apart = np.hypot(row[:, None] - row, column[:, None] - column) / 15
-    return Spatial(values, apart)
+def spatial(attention: np.ndarray) -> np.ndarray:
+    """R of every photograph (I, L, H, P, P)."""
+    return attention[..., 1:, 1:] / attention[..., 1:, 1:].sum(-1, keepdims=True)
 
 
 def assert_equal(found: np.ndarray, expected: np.ndarray, scale: np.ndarray | float | None = None) -> None:
@@ -146,12 +135,14 @@ def test_the_run_says_what_it_is(run: Run, photographs: Path) -> None:
     jobs.check_tidy(run)
 
 
-def test_every_number_of_every_head(run: Run, attention: np.ndarray, spatial: Spatial) -> None:
+def test_every_number_of_every_head(run: Run, attention: np.ndarray, spatial: np.ndarray) -> None:
     """All layers, heads, queries and keys, by the definitions in plain numpy."""
     patches = attention[..., 1:, 1:]
+    row, column = np.divmod(np.arange(256), 16)
+    apart = np.hypot(row[:, None] - row, column[:, None] - column) / 15
     assert_equal(run.array("attention"), attention.mean(0))
-    assert_equal(run.array("spatial-attention"), spatial.values.mean(0))
-    assert_moments(run, "distance", (spatial.values * spatial.distance).sum(-1).mean(-1))
+    assert_equal(run.array("spatial-attention"), spatial.mean(0))
+    assert_moments(run, "distance", (spatial * apart).sum(-1).mean(-1))
     surprise = np.log(attention, out=np.zeros_like(attention), where=attention > 0)
     assert_moments(run, "entropy", -(attention * surprise).sum(-1).mean(-1))
     assert_moments(run, "prefix-mass", attention[..., 1:, :1].mean(-2))
