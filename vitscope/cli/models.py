@@ -50,7 +50,7 @@ def models(
 def _known(name: str, model: catalog.Model, runs: list[Run]) -> dict[str, Any]:
     return {
         "model": name,
-        "timm": model.timm,
+        "timm": None if model.file else model.timm,  # a shipped model has a size of its own
         "method": model.method,
         "supervision": model.supervision,
         "about": model.about,

@@ -95,12 +95,13 @@ def _layout(run: Run, rect: Rect) -> tuple[int, int]:
 
 
 def _about(surface: Surface, rect: Rect, first: Rect, state: State, book: Book, run: Run) -> None:
-    """Numbers of the head: at the side if there is room, otherwise below."""
+    """Numbers of the head over all images: at the side if there is room, otherwise below."""
     if rect.width >= 16 and rect.height > 3:
         y = rect.y
         if rect.width > 30:
             place = f"layer {state.layer + 1} · head {state.head + 1}"
-            surface.write(rect.x, y, place, surface.theme.accent, bold=True)
+            x = surface.write(rect.x, y, place, surface.theme.accent, bold=True)
+            surface.write(x + 2, y, f"mean of {run.images}", surface.theme.dim, width=max(rect.right - x - 2, 0))
             y += 1
         numbers.draw(surface, Rect(rect.x, y, rect.width, rect.bottom - y), state, book, run)
         return
