@@ -35,7 +35,7 @@ def test_colours_follow_the_environment(environment, depth):
     ("features", "depth"), [("256,RGB,title", "truecolor"), ("256,title", "256"), (None, "truecolor")]
 )
 def test_inside_tmux_its_client_is_asked(features, depth):
-    inside = {"TERM": "tmux-256color", "TMUX": "/tmp/x,1,0", "COLORTERM": "truecolor"}
+    inside = {"TERM": "tmux-256color", "TMUX": "socket,1,0", "COLORTERM": "truecolor"}
     assert detect(inside, lambda: features) == depth
 
 

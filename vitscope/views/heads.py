@@ -84,11 +84,16 @@ def _distance(chosen: Selection) -> Columns:
     return columns
 
 
-def _entropy(chosen: Selection) -> Columns:
+def _with_spread(chosen: Selection, column: str, metric: str, unit: str) -> Columns:
+    """Mean of a metric and its spread over images."""
     return {
-        "entropy": Column(values=_measured(chosen, "entropy", "mean"), unit="nat"),
-        "entropy_std": Column(values=_measured(chosen, "entropy", "std"), unit="nat"),
+        column: Column(values=_measured(chosen, metric, "mean"), unit=unit),
+        f"{column}_std": Column(values=_measured(chosen, metric, "std"), unit=unit),
     }
+
+
+def _entropy(chosen: Selection) -> Columns:
+    return _with_spread(chosen, "entropy", "entropy", "nat")
 
 
 def _offset(chosen: Selection) -> Columns:
@@ -108,10 +113,7 @@ def _prefix(chosen: Selection) -> Columns:
 
 
 def _positions(chosen: Selection) -> Columns:
-    return {
-        "over_positions": Column(values=_measured(chosen, "position-deviation", "mean"), unit="1"),
-        "over_positions_std": Column(values=_measured(chosen, "position-deviation", "std"), unit="1"),
-    }
+    return _with_spread(chosen, "over_positions", "position-deviation", "1")
 
 
 def _tags(chosen: Selection) -> Columns:
