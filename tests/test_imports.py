@@ -11,7 +11,7 @@ import pytest
 import vitscope
 
 HEAVY = {"torch", "torchvision", "timm", "transformers", "sklearn", "scipy", "matplotlib", "plotext"}
-MAY_LOAD_TORCH = {"demo", "run", "metrics", "models", "batch"}
+MAY_LOAD_TORCH = {"demo", "run", "tasks", "metrics", "models", "batch"}
 PARTS = sorted(
     path.stem
     for path in Path(vitscope.__file__).parent.iterdir()

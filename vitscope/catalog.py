@@ -22,6 +22,14 @@ class Entry:
 
 
 @dataclass(frozen=True)
+class Shown(Entry):
+    """A view: of one run, or of several models at once."""
+
+    task: str = ""  # the kind of run it shows, a name of TASKS; empty: an extraction
+    several: bool = False  # it is given the cache and all models that were asked for, not one run
+
+
+@dataclass(frozen=True)
 class Model:
     """A model with a short name: the timm architecture with its exact tag, and how it was trained."""
 
@@ -82,13 +90,15 @@ METRICS: dict[str, Entry] = {
     "gallery": Entry("vitscope.metrics.gallery:Gallery", "the first images with all their attention"),
 }
 
-VIEWS: dict[str, Entry] = {
-    "attention": Entry("vitscope.views.attention:view", "where a query token looks, on average or in one image"),
-    "aligned": Entry("vitscope.views.aligned:view", "aligned aggregated attention maps (AAAM)"),
-    "distance": Entry("vitscope.views.distance:view", "attention distance of every head"),
-    "offset": Entry("vitscope.views.offset:view", "mean displacement of every head's attention"),
-    "heads": Entry("vitscope.views.heads:view", "every number and tag of every head in one table"),
-    "deviation": Entry("vitscope.views.deviation:view", "deviation over heads and over token positions"),
+TASKS: dict[str, Entry] = {}
+
+VIEWS: dict[str, Shown] = {
+    "attention": Shown("vitscope.views.attention:view", "where a query token looks, on average or in one image"),
+    "aligned": Shown("vitscope.views.aligned:view", "aligned aggregated attention maps (AAAM)"),
+    "distance": Shown("vitscope.views.distance:view", "attention distance of every head"),
+    "offset": Shown("vitscope.views.offset:view", "mean displacement of every head's attention"),
+    "heads": Shown("vitscope.views.heads:view", "every number and tag of every head in one table"),
+    "deviation": Shown("vitscope.views.deviation:view", "deviation over heads and over token positions"),
 }
 
 

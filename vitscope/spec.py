@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 Protocol = Literal["corrected", "paper"]
@@ -28,10 +29,13 @@ class Spec:
     precision: Precision = "fp32"
     protocol: Protocol = "corrected"
     shard_images: int = SHARD_IMAGES
+    task: str = ""  # a name of catalog.TASKS; empty: an extraction
+    settings: Mapping[str, Any] = field(default_factory=dict)  # of the task: texts, numbers, lists of them
 
     def to_json(self) -> dict[str, Any]:
         """The fields as JSON can hold them."""
-        return {**asdict(self), "image_size": list(self.image_size)}
+        fields = {**asdict(self), "image_size": list(self.image_size), "settings": dict(self.settings)}
+        return {name: value for name, value in fields.items() if name not in {"task", "settings"} or value}
 
     @property
     def key(self) -> str:
@@ -41,8 +45,9 @@ class Spec:
 
     @property
     def folder(self) -> str:
-        """Name of the run's folder: model, dataset, key."""
-        return f"{slug(self.model)}-{slug(self.dataset)}-{self.key}"
+        """Name of the run's folder: model, task if it is one's, dataset, key."""
+        what = f"{self.task}-{slug(self.dataset)}" if self.task else slug(self.dataset)
+        return f"{slug(self.model)}-{what}-{self.key}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,6 +16,7 @@ class Record:
     name: str  # path relative to the root, with "/" on every system
     label: int | None
     size: int
+    box: tuple[float, float, float, float] | None = None  # left, top, right, bottom in pixels: all that is looked at
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,9 @@ class ImageSet:
 
     @property
     def fingerprint(self) -> str:
-        """sha256 over (name, size, label) of every record in order, as one line of ASCII JSON each."""
+        """sha256 over (name, size, label, box if any) of every record in order, as one line of ASCII JSON each."""
         digest = hashlib.sha256()
         for record in self.records:
-            digest.update(f"{json.dumps([record.name, record.size, record.label])}\n".encode("ascii"))
+            box = [] if record.box is None else [record.box]
+            digest.update(f"{json.dumps([record.name, record.size, record.label, *box])}\n".encode("ascii"))
         return digest.hexdigest()

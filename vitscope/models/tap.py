@@ -55,7 +55,7 @@ def blocks_of(model: nn.Module) -> list[nn.Module]:
 @contextmanager
 def tap(
     model: nn.Module,
-    on_attention: Callable[[Piece], None],
+    on_attention: Callable[[Piece], None] | None,
     on_features: Callable[[int, Tensor], None] | None = None,
     *,
     chunk: Chunk = Whole,
@@ -67,8 +67,15 @@ def tap(
     features are those after both residual additions and before the final norm, as in the paper. `heads` is how many
     heads a block has: a parallel block's attention modules, which add up like more heads of one, are then joined to
     pieces of all heads. Without it every module's attention comes by itself. Ctrl-C waits for the next piece.
+    Without `on_attention` the fused kernels run as they do in the model.
     """
     with ExitStack() as stack:
+        if on_attention is None:
+            if on_features is not None:
+                for layer, block in enumerate(blocks_of(model)):
+                    stack.callback(block.register_forward_hook(_handing_on(layer, on_features)).remove)
+            yield
+            return
         watch = _Watch(on_attention, chunk, heads, stack.enter_context(deferred()))
         for module in model.modules():
             if getattr(module, "fused_attn", True) is False:  # timm: built with fused kernels switched off
@@ -79,6 +86,16 @@ def tap(
                 stack.callback(handle.remove)
         stack.enter_context(watch)
         yield
+
+
+def _handing_on(layer: int, on_features: Callable[[int, Tensor], None]) -> Callable[[nn.Module, object, object], None]:
+    """A forward hook that hands a block's output on; returning None keeps the output as it is."""
+
+    def leave(_module: nn.Module, _inputs: object, output: object) -> None:
+        if isinstance(output, Tensor):
+            on_features(layer, output)
+
+    return leave
 
 
 def _hooks(

@@ -82,12 +82,23 @@ def spec_of(value: Any) -> Spec:
             "this one does not know): use that version, or choose another folder with --cache."
         )
     for name, field in known.items():
-        if name not in stored and field.default is MISSING:
+        if name not in stored and field.default is MISSING and field.default_factory is MISSING:
             raise ValueError(f"{name!r} is missing from the spec")
-    texts = {name: _text(item, name) for name, item in stored.items() if name not in ("image_size", "shard_images")}
+    others = {"image_size", "settings", "shard_images"}
+    texts = {name: _text(item, name) for name, item in stored.items() if name not in others}
+    settings = {name: _setting(name, item) for name, item in _mapping(stored.get("settings", {}), "settings").items()}
     height, width = (_count(side, "image_size", least=1) for side in _items(stored["image_size"], "image_size"))
     numbers = {"shard_images": _count(stored["shard_images"], "shard_images", 1)} if "shard_images" in stored else {}
-    return Spec(**{**texts, **numbers, "image_size": (height, width)})
+    return Spec(**{**texts, **numbers, "image_size": (height, width), "settings": settings})
+
+
+def _setting(name: str, value: Any) -> Any:
+    """A text, a number, or a list of them; ValueError."""
+    if isinstance(value, list):
+        return [_setting(name, item) for item in value]
+    if not isinstance(value, str | int | float):
+        raise ValueError(f"{name!r} is {type(value).__name__}, neither text nor number")
+    return value
 
 
 def geometry_of(value: Any) -> Geometry:

@@ -153,15 +153,16 @@ class Cache:
             found += [(place, str(error)) for place in places if (error := _try_result(place))]
         return found
 
-    def find(self, model: str) -> Run:
+    def find(self, model: str, task: str | None = "") -> Run:
         """The newest run of a model, by the model's name, the last part of it, or the (beginning of the) run's folder.
 
+        `task` is "" for extractions, a name of `catalog.TASKS` for evaluations, None for either.
         Runs that are finished come before those that are not: one that failed or is going on hides no numbers.
         Raises StoreError naming what there is; the error of a run that has that name but cannot be read; FormatError
         if nothing here can be read since another version wrote it.
         """
         asked = printable(model)
-        runs = self.runs()
+        runs = [run for run in self.runs() if task is None or run.spec.task == task]
         for same in (
             [run for run in runs if run.name == asked],
             [run for run in runs if run.model == asked],
@@ -179,9 +180,10 @@ class Cache:
             if error and (named or (not runs and isinstance(error, FormatError))):
                 raise error
         known = ", ".join(dict.fromkeys(run.model for run in runs)) or "no run yet"
+        what, command = (f"{task} ", f"evaluate {task}") if task else ("", "extract")
         raise StoreError(
-            f"no run of {asked!r} in the cache {shown(self.folder)}, which holds {known}: make one with "
-            f"`vitscope extract --model {asked} --data DIR`, or choose another folder with --cache."
+            f"no {what}run of {asked!r} in the cache {shown(self.folder)}, which holds {known}: make one with "
+            f"`vitscope {command} --model {asked} --data DIR`, or choose another folder with --cache."
         )
 
 

@@ -1,0 +1,60 @@
+"""A model as tasks see it: crops in, tokens and attention of every layer out, one forward pass for all layers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from vitscope.geometry import Geometry
+from vitscope.models.build import Loaded
+from vitscope.models.tap import Chunk, Piece, Whole, tap
+
+
+class Backbone:
+    """A loaded model on its device, with its normalisation; counts its forward passes."""
+
+    def __init__(self, model: Loaded, geometry: Geometry, device: torch.device, dtype: torch.dtype) -> None:
+        self.model, self.geometry, self.device, self.dtype = model, geometry, device, dtype
+        self.forwards = 0  # images that went through the model
+        self._mean = torch.tensor(model.mean, device=device).reshape(3, 1, 1)
+        self._std = torch.tensor(model.std, device=device).reshape(3, 1, 1)
+
+    @property
+    def window(self) -> tuple[int, int]:
+        """Height and width in pixels of what the model sees."""
+        return self.model.image_size
+
+    @property
+    def layers(self) -> int:
+        """L, how many blocks there are."""
+        return self.geometry.layers
+
+    def normalised(self, pixels_BHWC: Tensor) -> Tensor:
+        """uint8 (B, height, width, 3) → (B, 3, height, width) in the model's number format, on its device."""
+        rgb = pixels_BHWC.to(self.device, non_blocking=True).permute(0, 3, 1, 2).float() / 255
+        return ((rgb - self._mean) / self._std).to(self.dtype)
+
+    def features(self, pixels_BHWC: Tensor) -> list[Tensor]:
+        """float32 (B, T, D) of every layer: block outputs before the final norm (paper section 3)."""
+        found: list[Tensor] = []
+        self.run(pixels_BHWC, on_features=lambda _layer, tokens_BTD: found.append(tokens_BTD.float()))
+        return found
+
+    def run(
+        self,
+        pixels_BHWC: Tensor,
+        *,
+        on_attention: Callable[[Piece], None] | None = None,
+        on_features: Callable[[int, Tensor], None] | None = None,
+        chunk: Chunk = Whole,
+    ) -> None:
+        """One forward pass, handing on attention (pieces of a layer) or tokens (B, T, D) as they appear."""
+        self.forwards += len(pixels_BHWC)
+        pixels = self.normalised(pixels_BHWC)
+        with (
+            torch.inference_mode(),
+            tap(self.model.module, on_attention, on_features, chunk=chunk, heads=self.geometry.heads),
+        ):
+            self.model.module(pixels)
