@@ -31,6 +31,7 @@ class Asked:
     protocol: str = "corrected"
     limit: int | None = None  # at most so many images, pairs or videos
     per_class: int | None = None
+    device: str = "cpu"  # where a task of Vectors computes, as torch names it; changes no number's meaning
     options: Mapping[str, Any] = field(default_factory=dict)  # the task's own, as it names them in `options`
 
 
