@@ -15,8 +15,11 @@ from vitscope.models.tap import Chunk, Piece, Whole, tap
 class Backbone:
     """A loaded model on its device, with its normalisation; counts its forward passes."""
 
-    def __init__(self, model: Loaded, geometry: Geometry, device: torch.device, dtype: torch.dtype) -> None:
+    def __init__(
+        self, model: Loaded, geometry: Geometry, device: torch.device, dtype: torch.dtype, batch_size: int = 8
+    ) -> None:
         self.model, self.geometry, self.device, self.dtype = model, geometry, device, dtype
+        self.batch_size = batch_size  # images that a task gives to one pass, at most; halved where they do not fit
         self.forwards = 0  # images that went through the model
         self._mean = torch.tensor(model.mean, device=device).reshape(3, 1, 1)
         self._std = torch.tensor(model.std, device=device).reshape(3, 1, 1)
@@ -37,10 +40,14 @@ class Backbone:
         return ((rgb - self._mean) / self._std).to(self.dtype)
 
     def features(self, pixels_BHWC: Tensor) -> list[Tensor]:
-        """float32 (B, T, D) of every layer: block outputs before the final norm (paper section 3)."""
-        found: list[Tensor] = []
-        self.run(pixels_BHWC, on_features=lambda _layer, tokens_BTD: found.append(tokens_BTD.float()))
-        return found
+        """float32 (B, T, D) of every layer: block outputs before the final norm (paper section 3).
+
+        More than `batch_size` images go through the model in several passes.
+        """
+        found: list[list[Tensor]] = [[] for _ in range(self.layers)]
+        for part in pixels_BHWC.split(self.batch_size):
+            self.run(part, on_features=lambda layer, tokens_BTD: found[layer].append(tokens_BTD.float()))
+        return [parts[0] if len(parts) == 1 else torch.cat(parts) for parts in found]
 
     def run(
         self,
