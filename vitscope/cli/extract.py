@@ -40,6 +40,13 @@ class Protocol(StrEnum):
     paper = "paper"
 
 
+class Preprocess(StrEnum):
+    """How an image becomes a crop: short side to the crop's and its middle, or as the model was evaluated."""
+
+    paper = "paper"
+    model = "model"
+
+
 def image_size(text: str) -> tuple[int, int]:
     """Height and width in pixels out of `224` or `224x448`; BadParameter for anything else.
 
@@ -124,6 +131,9 @@ def extract(
     protocol: Annotated[
         Protocol, typer.Option(metavar="corrected|paper", help="As defined, or as the paper's code: no EXIF turns.")
     ] = Protocol.corrected,
+    preprocess: Annotated[
+        Preprocess, typer.Option(metavar="paper|model", help="Crops as in the paper for all, or as each model's own.")
+    ] = Preprocess.paper,
     metrics: Annotated[
         str, typer.Option(metavar="default|all|NAME,…", help="What is measured; `default,NAME` adds to the default.")
     ] = "default",
@@ -190,6 +200,7 @@ def extract(
                 gallery=gallery,
                 precision=number_format,
                 protocol=protocol.value,
+                preprocess=preprocess.value,
                 metrics=names,
                 restart=restart,
             )

@@ -87,27 +87,42 @@ def decode(path: Path, *, orient: bool = True) -> Image.Image:
         raise Unreadable(_reason(path, error)) from None
 
 
-def crop(image: Image.Image, size: tuple[int, int]) -> np.ndarray:
+def crop(
+    image: Image.Image,
+    size: tuple[int, int],
+    *,
+    share: float = 1.0,
+    resampling: Image.Resampling = Image.Resampling.BICUBIC,
+    squeeze: bool = False,
+) -> np.ndarray:
     """The largest centred part of `image` with the shape of `size`, resampled to it: (H, W, 3), uint8, writable.
 
-    `size` is (height, width) in pixels. The image is resized with antialiased bicubic so that the crop just fits, then
-    cropped: for squares exactly torchvision's Resize(S, BICUBIC) and CenterCrop(S) (protocol 1.4). An image longer
+    `size` is (height, width) in pixels. The image is resized with antialiasing so that the crop just fits, then
+    cropped: for squares exactly torchvision's Resize(S, BICUBIC) and CenterCrop(S) (protocol 1.4). With a `share` below
+    1 the image is resized to cover `size` / `share`, of which the crop is the middle; `squeeze` gives up the image's
+    shape for that of `size`: as timm's evaluation transforms do it (`crop_pct`, and crop mode squash). An image longer
     than STRIP crops is cropped and resized in one step, which takes no memory for its length and differs only in
     rounding.
     """
     height, width = size
-    if width * image.height >= height * image.width:
-        whole = (width, int(width * image.height / image.width))
-    else:
-        whole = (int(height * image.width / image.height), height)
+    whole = _whole(image, (int(height / share), int(width / share)), squeeze=squeeze)
     left, top = round((whole[0] - width) / 2), round((whole[1] - height) / 2)
     if whole[0] * whole[1] > STRIP * width * height:
         across, down = image.width / whole[0], image.height / whole[1]
         right, bottom = min((left + width) * across, image.width), min((top + height) * down, image.height)
-        part = (left * across, top * down, right, bottom)
-        return np.array(image.resize((width, height), Image.Resampling.BICUBIC, box=part))
-    resized = image.resize(whole, Image.Resampling.BICUBIC)
+        return np.array(image.resize((width, height), resampling, box=(left * across, top * down, right, bottom)))
+    resized = image.resize(whole, resampling)
     return np.array(resized.crop((left, top, left + width, top + height)))
+
+
+def _whole(image: Image.Image, cover: tuple[int, int], *, squeeze: bool) -> tuple[int, int]:
+    """Width and height of the resized image that covers `cover` (height, width), or is of just that shape."""
+    height, width = cover
+    if squeeze:
+        return width, height
+    if width * image.height >= height * image.width:
+        return width, int(width * image.height / image.width)
+    return int(height * image.width / image.height), height
 
 
 def _turn(image: Image.Image) -> Image.Transpose | None:

@@ -28,6 +28,7 @@ class ImageSet:
     root: Path
     records: tuple[Record, ...]
     classes: tuple[str, ...]
+    thumbnail: int | None = None  # every image is first shrunk to a long side of at most so many pixels (protocol 4.2)
 
     @property
     def fingerprint(self) -> str:

@@ -11,12 +11,14 @@ from typing import Any, cast
 import torch
 
 from vitscope import catalog
+from vitscope.data.preprocess import Preprocess
 from vitscope.data.records import ImageSet
 from vitscope.errors import ModelError
 from vitscope.metrics import Metric, Setting
 from vitscope.models import build
 from vitscope.models.shape import geometry_of
 from vitscope.run import device as devices
+from vitscope.run import loader
 from vitscope.run.measure import DTYPES
 from vitscope.run.plan import plan
 from vitscope.run.request import Report, Request, Watcher
@@ -48,7 +50,8 @@ def _extract(request: Request, resources: Resources, cache: Path, watcher: Watch
     model.module.to(target, DTYPES[request.precision])
     geometry = geometry_of(request.model, model.module, model.image_size)
     setting = Setting(geometry, target, len(images.classes), min(request.gallery, len(images.records)))
-    spec = _spec(request, model, images)
+    preprocess = loader.preprocess_of(request.preprocess, model, images)
+    spec = _spec(request, model, images, preprocess)
     metrics = _applicable(request.metrics, setting, watcher)
     with lock(cache / spec.folder):
         facts = _facts(request, model, images, geometry.to_json(), target)
@@ -64,7 +67,7 @@ def _extract(request: Request, resources: Resources, cache: Path, watcher: Watch
             writer.update(batch_size=planned.batch_size)
             watcher.tell(f"{len(images.records)} images from {images.root}")
             watcher.tell(planned.sentence())
-            work = Work(writer, images, owed, model, setting, planned, spec)
+            work = Work(writer, images, owed, model, setting, planned, spec, preprocess)
             work.measure(resources, watcher)
             work.fold(time.monotonic() - began)
         else:
@@ -123,14 +126,14 @@ def _as_before(resources: Resources, writer: RunWriter) -> Resources:
     return replace(resources, batch_size=before)
 
 
-def _spec(request: Request, model: build.Loaded, images: ImageSet) -> Spec:
+def _spec(request: Request, model: build.Loaded, images: ImageSet, preprocess: Preprocess) -> Spec:
     return Spec(
         model=request.model,
         weights=model.weights,
         dataset=images.name,
         images=images.fingerprint,
         image_size=model.image_size,
-        preprocess="short side, bicubic, centre crop",
+        preprocess=preprocess.words,
         normalization=model.normalization,
         precision=cast("Precision", request.precision),
         protocol=cast("ProtocolName", request.protocol),

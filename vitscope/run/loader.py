@@ -7,15 +7,23 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
 import torch
+from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
+from vitscope import catalog
 from vitscope.batch import Images
-from vitscope.data.pixels import Unreadable, crop, decode
-from vitscope.data.records import Record
+from vitscope.data.pixels import Unreadable, decode
+from vitscope.data.preprocess import Preprocess
+from vitscope.data.records import ImageSet, Record
+from vitscope.errors import ModelError
+from vitscope.models import build
 from vitscope.models.interrupt import deferred
+
+PREPROCESSING = ("paper", "model")
 
 
 @dataclass(frozen=True)
@@ -53,10 +61,17 @@ def slices(shards: Sequence[int], shard_images: int, images: int, batch_size: in
 
 
 def load(
-    records: Sequence[Record], todo: Sequence[Slice], size: tuple[int, int], *, orient: bool, workers: int, pin: bool
+    records: Sequence[Record],
+    todo: Sequence[Slice],
+    size: tuple[int, int],
+    *,
+    preprocess: Preprocess,
+    orient: bool,
+    workers: int,
+    pin: bool,
 ) -> Iterator[Loaded]:
     """Decode and crop the images of every slice in `todo`, in order; `size` is (height, width) of the crop."""
-    dataset = _Crops(records, todo, size, orient)
+    dataset = _Crops(records, todo, size, preprocess, orient)
     with deferred():
         batches = iter(
             DataLoader(
@@ -68,6 +83,28 @@ def load(
             )
         )
     yield from batches
+
+
+def preprocess_of(asked: str, model: build.Loaded, images: ImageSet) -> Preprocess:
+    """The steps to a crop: `asked` is "paper", the same for every model, or "model", as the model was evaluated.
+
+    What timm says of an architecture does not hold for the models that vitscope ships, which are evaluated as in the
+    paper. Raises ModelError for any other word, and for a model whose own way is none that is known here.
+    """
+    if asked not in PREPROCESSING:
+        raise ModelError(f"no preprocessing is called {asked!r}: it is paper or model.")
+    entry = catalog.MODELS.get(model.name)
+    if asked == "paper" or (entry is not None and entry.file):
+        return Preprocess(thumbnail=images.thumbnail)
+    config = cast("dict[str, Any]", model.module.pretrained_cfg)
+    mode, resampling = config.get("crop_mode") or "center", config.get("interpolation") or "bicubic"
+    if mode not in {"center", "squash"} or resampling.upper() not in Image.Resampling.__members__:
+        raise ModelError(
+            f"{model.name} wants crops of the kind {mode} ({resampling}), which vitscope cannot make: use --preprocess "
+            "paper."
+        )
+    share = float(config.get("crop_pct") or 1)
+    return Preprocess(share, resampling, mode == "squash", images.thumbnail)
 
 
 def default_workers(device: torch.device) -> int:
@@ -87,8 +124,15 @@ def _quiet(_worker: int) -> None:
 class _Crops(Dataset):
     """A slice of records → their crops; one item is one forward pass."""
 
-    def __init__(self, records: Sequence[Record], todo: Sequence[Slice], size: tuple[int, int], orient: bool) -> None:
-        self.records, self.todo, self.size, self.orient = records, todo, size, orient
+    def __init__(
+        self,
+        records: Sequence[Record],
+        todo: Sequence[Slice],
+        size: tuple[int, int],
+        preprocess: Preprocess,
+        orient: bool,
+    ) -> None:
+        self.records, self.todo, self.size, self.preprocess, self.orient = records, todo, size, preprocess, orient
 
     def __len__(self) -> int:
         return len(self.todo)
@@ -99,7 +143,8 @@ class _Crops(Dataset):
         for place in slice_.places:
             record = self.records[place]
             try:
-                pixels.append(crop(decode(record.path, orient=self.orient), self.size))
+                image = decode(record.path, orient=self.orient)
+                pixels.append(self.preprocess.apply(image, self.size, record.box))
                 kept.append(place)
             except Unreadable as error:
                 skipped.append(Skipped(record.name, str(error)))

@@ -20,6 +20,7 @@ class Request:
     image_size: tuple[int, int] | None = None
     gallery: int = 8
     precision: str = "fp32"
+    preprocess: str = "paper"  # or "model": see loader.preprocess_of
     protocol: str = "corrected"
     metrics: tuple[str, ...]
     restart: bool = False

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
 from vitscope import __version__
+from vitscope.data.preprocess import Preprocess
 from vitscope.data.records import ImageSet
 from vitscope.errors import DamagedError, DataError
 from vitscope.metrics import Metric, Setting
@@ -36,6 +37,7 @@ class Work:
     setting: Setting
     plan: Plan
     spec: Spec
+    preprocess: Preprocess
 
     @property
     def shards(self) -> range:
@@ -56,6 +58,7 @@ class Work:
             self.images.records,
             todo,
             self.model.image_size,
+            preprocess=self.preprocess,
             orient=self.spec.protocol != "paper",
             workers=workers,
             pin=self.setting.device.type == "cuda",
