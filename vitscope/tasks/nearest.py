@@ -1,0 +1,107 @@
+"""The k nearest neighbours of many queries in a gallery on disk, a tile of queries × gallery at a time.
+
+Similarity is the dot product of two rows that were divided by their length, in float32, whatever format they are kept
+in. Of two equal similarities the one that comes first in the gallery is the nearer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vitscope.errors import ModelError
+
+Rows = Callable[[int, int], np.ndarray]
+"""(start, stop) → rows [stop − start, width] of any float format."""
+
+
+@dataclass(frozen=True)
+class Tile:
+    """How many queries and gallery rows are in memory at a time."""
+
+    queries: int
+    gallery: int
+
+
+TILES = {"cpu": Tile(2048, 8192), "mps": Tile(2048, 8192), "cuda": Tile(8192, 16384)}
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """Of Q queries, nearest first: similarities float32 (Q, K), places in the gallery int64 (Q, K)."""
+
+    similarity_QK: np.ndarray
+    places_QK: np.ndarray
+
+
+def unit_rows(rows: np.ndarray, device: torch.device) -> Tensor:
+    """Rows in float32 on `device`, each divided by its length; a row of zeros stays one.
+
+    Raises ModelError for a row with an infinity or a NaN, which is near to nothing and far from nothing.
+    """
+    found = torch.from_numpy(np.array(rows)).to(device).float()
+    length = torch.linalg.vector_norm(found, dim=1, keepdim=True)
+    if not bool(length.isfinite().all()):
+        raise ModelError(
+            "features that are not finite have no neighbours: the activations overflow in this number format, so try "
+            "--precision fp32 or another checkpoint."
+        )
+    return found.div_(length.clamp_(min=torch.finfo(torch.float32).tiny))
+
+
+class Nearest:
+    """The nearest K of a stream of gallery rows, for the Q queries of one block; all on the queries' device."""
+
+    def __init__(self, queries_QD: Tensor, k: int) -> None:
+        self._queries_QD, self._k = queries_QD, k
+        self._similarity_QK = queries_QD.new_full((len(queries_QD), k), -torch.inf)
+        self._places_QK = torch.full((len(queries_QD), k), -1, device=queries_QD.device)
+
+    def add(self, gallery_GD: Tensor, start: int) -> None:
+        """Look at gallery rows start … start + G; rows must come in the gallery's order.
+
+        Only what is nearer than the k-th nearest so far is sorted in. Where that is much, as at the beginning, what is
+        farther than the k-th nearest of the tile is left out too.
+        """
+        tile_QG = self._queries_QD @ gallery_GD.T
+        nearer_QG = tile_QG > self._similarity_QK[:, -1:]
+        if self._k < tile_QG.shape[1] and int(nearer_QG.sum(1).max()) > self._k:
+            nearer_QG &= tile_QG >= tile_QG.topk(self._k, sorted=False).values.amin(1, keepdim=True)
+        found_Q = nearer_QG.sum(1)
+        if widest := int(found_Q.max()):
+            self._merge(tile_QG, nearer_QG, found_Q, widest, start)
+
+    def found(self) -> Neighbours:
+        """The neighbours; places are −1 (and similarities −∞) where the gallery was smaller than K."""
+        return Neighbours(self._similarity_QK.cpu().numpy(), self._places_QK.cpu().numpy())
+
+    def _merge(self, tile_QG: Tensor, nearer_QG: Tensor, found_Q: Tensor, widest: int, start: int) -> None:
+        """Sort the marked entries of a tile in, at most `widest` a row; stable, so the earlier stays the nearer."""
+        rows, columns = nearer_QG.nonzero(as_tuple=True)
+        slots = torch.arange(len(rows), device=rows.device) - (found_Q.cumsum(0) - found_Q)[rows]
+        similarity = tile_QG.new_full((len(found_Q), self._k + widest), -torch.inf)
+        places = self._places_QK.new_full(similarity.shape, -1)
+        similarity[:, : self._k], places[:, : self._k] = self._similarity_QK, self._places_QK
+        similarity[rows, self._k + slots] = tile_QG[rows, columns]
+        places[rows, self._k + slots] = columns + start
+        order = similarity.sort(dim=1, descending=True, stable=True).indices[:, : self._k]
+        self._similarity_QK, self._places_QK = similarity.gather(1, order), places.gather(1, order)
+
+
+def nearest(
+    queries_QD: Tensor, gallery: Rows, count: int, k: int, tile: int, done: Callable[[int], None]
+) -> Neighbours:
+    """The `k` nearest of `count` gallery rows, read `tile` rows at a time; `done` is told how many were looked at.
+
+    `queries_QD` are unit rows. In memory: queries, a slice of the gallery, their products, k neighbours a query.
+    """
+    kept = Nearest(queries_QD, min(k, count))
+    for start in range(0, count, tile):
+        stop = min(start + tile, count)
+        kept.add(unit_rows(gallery(start, stop), queries_QD.device), start)
+        done(stop - start)
+    return kept.found()
