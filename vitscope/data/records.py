@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
+
+from vitscope.data.files import digest
+from vitscope.errors import DataError
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +30,47 @@ class ImageSet:
     root: Path
     records: tuple[Record, ...]
     classes: tuple[str, ...]
+    notes: tuple[str, ...] = ()  # what the user should know: counts that differ from the published ones, missing files
     thumbnail: int | None = None  # every image is first shrunk to a long side of at most so many pixels (protocol 4.2)
 
     @property
     def fingerprint(self) -> str:
         """sha256 over (name, size, label, box if any) of every record in order, as one line of ASCII JSON each."""
-        digest = hashlib.sha256()
-        for record in self.records:
-            box = [] if record.box is None else [record.box]
-            digest.update(f"{json.dumps([record.name, record.size, record.label, *box])}\n".encode("ascii"))
-        return digest.hexdigest()
+        return digest(
+            [record.name, record.size, record.label, *([] if record.box is None else [record.box])]
+            for record in self.records
+        )
+
+
+class File(Protocol):
+    """A file of a data set that has more to say than its pixels."""
+
+    @property
+    def path(self) -> Path: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def size(self) -> int: ...
+
+
+class Files(Protocol):
+    """A data set of such files."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def root(self) -> Path: ...
+    @property
+    def images(self) -> tuple[File, ...]: ...
+    @property
+    def notes(self) -> tuple[str, ...]: ...
+
+
+def plain(found: Files, per_class: int | None) -> ImageSet:
+    """The images of a data set alone, without labels; raises DataError if some per class are asked for."""
+    if per_class is not None:
+        raise DataError(f"--per-class needs classes, but {found.root} is read as {found.kind}, where images have none.")
+    records = tuple(Record(image.path, image.name, None, image.size) for image in found.images)
+    return ImageSet(found.name, found.kind, found.root, records, (), found.notes)
