@@ -37,7 +37,7 @@ def unit(random: np.random.Generator, *shape: int) -> np.ndarray:
     ("rows", "columns", "frames", "radius"), [(5, 7, 3, 2), (4, 4, 1, 12), (3, 9, 8, 1), (1, 2, 1, 12)]
 )
 def test_against_loops(rows: int, columns: int, frames: int, radius: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With many ties: the products of such tokens are multiples of 1/8. The last grid has fewer tokens than are kept."""
+    """With many ties: products of such tokens are multiples of 1/8. The last grid has fewer tokens than are kept."""
     monkeypatch.setattr(propagation, "RADIUS", radius)
     random = np.random.default_rng(rows)
     target, sources = unit(random, rows, columns), [unit(random, rows, columns) for _ in range(frames)]
