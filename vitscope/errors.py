@@ -5,6 +5,7 @@
     ├── ModelError            a model that cannot be built, or is not a plain ViT
     │   └── WeightsError      weights that are missing, damaged, or made for another model
     ├── DataError             a folder or file of images that cannot be used
+    ├── TaskError             a task that cannot be evaluated with these options
     ├── DeviceError           a device that is not there, or has too little memory
     ├── StoreError            the cache cannot be read or written
     │   ├── FormatError       written by another version of vitscope
@@ -50,6 +51,10 @@ class WeightsError(ModelError):
 
 class DataError(VitscopeError):
     """A folder or file of images that cannot be used."""
+
+
+class TaskError(VitscopeError):
+    """A task that cannot be evaluated with these options."""
 
 
 class DeviceError(VitscopeError):

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from vitscope.errors import ModelError
 from vitscope.geometry import Geometry
 from vitscope.models.build import Loaded
 from vitscope.models.tap import Chunk, Piece, Whole, tap
@@ -57,11 +58,24 @@ class Backbone:
         on_features: Callable[[int, Tensor], None] | None = None,
         chunk: Chunk = Whole,
     ) -> None:
-        """One forward pass, handing on attention (pieces of a layer) or tokens (B, T, D) as they appear."""
+        """One forward pass, handing on attention (pieces of a layer) or tokens (B, T, D) as they appear.
+
+        Raises ModelError when the last layer's tokens are not finite, as they are not where any layer's before are not.
+        """
         self.forwards += len(pixels_BHWC)
         pixels = self.normalised(pixels_BHWC)
+
+        def checked(layer: int, tokens_BTD: Tensor) -> None:
+            if layer == self.layers - 1 and not torch.isfinite(tokens_BTD).all():
+                raise ModelError(
+                    f"{self.model.name}: the last layer's tokens are not finite on these images; the activations "
+                    "overflow, so try --precision fp32 or another checkpoint."
+                )
+            if on_features is not None:
+                on_features(layer, tokens_BTD)
+
         with (
             torch.inference_mode(),
-            tap(self.model.module, on_attention, on_features, chunk=chunk, heads=self.geometry.heads),
+            tap(self.model.module, on_attention, checked, chunk=chunk, heads=self.geometry.heads),
         ):
             self.model.module(pixels)

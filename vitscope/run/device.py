@@ -42,6 +42,11 @@ def describe(device: torch.device) -> str:
     return str(device)
 
 
+def out_of_memory(error: MemoryError | RuntimeError) -> bool:
+    """Whether an error of torch or Python says that memory is short, on the device or beside it."""
+    return isinstance(error, MemoryError) or any(words in str(error) for words in ("out of memory", "allocate memory"))
+
+
 @contextmanager
 def memory_of(device: torch.device) -> Iterator[None]:
     """Raise DeviceError where memory runs out inside, there or in a process that decodes; everything else passes."""
@@ -54,7 +59,7 @@ def memory_of(device: torch.device) -> Iterator[None]:
                 "a process that decodes images was ended by the system, which does that when memory or shared memory "
                 "is short: try fewer --workers, or --workers 0; what was finished is kept."
             ) from error
-        if isinstance(error, RuntimeError) and "out of memory" not in text and "allocate memory" not in text:
+        if not out_of_memory(error):
             raise
         raise DeviceError(
             f"{describe(device)} has too little memory for this model and these images: use a smaller --batch-size or "

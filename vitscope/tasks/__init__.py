@@ -9,7 +9,7 @@ Formulas are functions of arrays in the same file, so that they can be tested wi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
@@ -22,6 +22,10 @@ from vitscope.models.backbone import Backbone
 State = dict[str, np.ndarray]
 
 
+def _unheard(done: int, total: int) -> None:
+    """Nobody asked how far it is."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Asked:
     """What an evaluation was asked for; a task reads what concerns it."""
@@ -32,6 +36,7 @@ class Asked:
     limit: int | None = None  # at most so many images, pairs or videos
     per_class: int | None = None
     device: str = "cpu"  # where a task of Vectors computes, as torch names it; changes no number's meaning
+    progress: Callable[[int, int], None] = _unheard  # told how far a long computation is: done, in all
     options: Mapping[str, Any] = field(default_factory=dict)  # the task's own, as it names them in `options`
 
 
