@@ -11,7 +11,7 @@ from pathlib import Path
 from textual import work
 from textual.app import App, ComposeResult
 from textual.binding import Binding
-from textual.events import Key, Resize
+from textual.events import Key, Paste, Resize
 from textual.message import Message
 from textual.worker import get_current_worker
 
@@ -21,6 +21,7 @@ from vitscope.tui.book import Book, needs
 from vitscope.tui.colors import Depth, detect, is_light
 from vitscope.tui.library import Item, Listing
 from vitscope.tui.place import starting
+from vitscope.tui.prompt import inserted
 from vitscope.tui.screens import draw
 from vitscope.tui.state import State, opened
 from vitscope.tui.widgets.canvas import Canvas
@@ -89,11 +90,18 @@ class Browser(App[None]):
             event.character if event.is_printable and event.character and event.character != " " else event.key
         )
 
+    def on_paste(self, event: Paste) -> None:
+        """Pasted text goes into the line that is being typed, and nowhere else."""
+        if self.state.prompt is not None:
+            line = inserted(self.state.prompt, event.text)
+            self.state = keys.written(self.state, line, self.book.facts(self.state))
+            self.update()
+
     def action_key(self, key: str) -> None:
         """Apply a key to the state and show the result."""
         before = self.state
         after = keys.press(before, key, self.book.facts(before))
-        binding = None if before.help else keys.find(key, before.view)
+        binding = None if before.help or before.prompt else keys.find(key, before.view)
         if binding is not None and binding.name == "refresh":
             self.list_runs()
             return

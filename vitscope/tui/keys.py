@@ -5,10 +5,12 @@ A binding names the pages where it holds; the first that fits wins. Help and foo
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from vitscope.tui import moves
 from vitscope.tui.moves import Move
+from vitscope.tui.prompt import Prompt, Purpose, typed
 from vitscope.tui.state import Facts, State, View
 
 ALL = 10**6  # further than any model has layers or heads
@@ -130,10 +132,35 @@ def press(state: State, key: str, facts: Facts) -> State:
     if key == "ctrl+c":
         return moves.interrupt(state, facts)
     before = replace(state, message="", leaving=False)
+    if state.prompt is not None:
+        return in_prompt(before, state.prompt, key, facts)
     if state.help:
         return moves.in_help(before, key)
     binding = find(key, state.view)
     return binding.move(before, facts) if binding else before
+
+
+TAKE: dict[Purpose, Callable[[State, Facts, str], State]] = {}
+"""What becomes of a typed line when Enter is pressed, by what it was typed for."""
+
+FOLLOW: dict[Purpose, Callable[[State, Facts, str], State]] = {}
+"""What follows every letter of a line while it is typed; purposes that wait for Enter are not here."""
+
+
+def in_prompt(state: State, line: Prompt, key: str, facts: Facts) -> State:
+    """The state after a key while a line is typed: Enter takes the line, Escape leaves it."""
+    if key == "escape":
+        return replace(state, prompt=None)
+    if key == "enter":
+        return TAKE[line.purpose](replace(state, prompt=None), facts, line.text)
+    return written(state, typed(line, key), facts)
+
+
+def written(state: State, line: Prompt, facts: Facts) -> State:
+    """The state with another line in it, and what follows from that at once."""
+    after = replace(state, prompt=line)
+    follow = FOLLOW.get(line.purpose)
+    return follow(after, facts, line.text) if follow else after
 
 
 def hints(view: View) -> list[Binding]:

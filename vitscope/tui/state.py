@@ -7,6 +7,7 @@ from typing import Literal
 
 from vitscope.derive.query import Query
 from vitscope.geometry import Geometry
+from vitscope.tui.prompt import Prompt
 
 View = Literal["runs", "overview", "head", "image", "distance"]
 Scale = Literal["head", "layer", "model"]
@@ -46,6 +47,7 @@ class State:
     corrected: bool = False  # AAAM divided by how many queries can see each displacement
     light: bool = False
     palette: str = "inferno"
+    prompt: Prompt | None = None  # the line that is being typed, in place of the footer
     help: bool = False
     scroll: int = 0  # of the help
     message: str = ""  # shown in the footer until the next key

@@ -9,6 +9,7 @@ from rich.cells import cell_len
 from vitscope.tui.book import Book
 from vitscope.tui.keys import Binding, hints
 from vitscope.tui.library import Failure
+from vitscope.tui.prompt import KEYS, Prompt
 from vitscope.tui.render.surface import Rect, Surface
 from vitscope.tui.render.words import counted, wrap
 from vitscope.tui.state import State
@@ -80,6 +81,9 @@ def footer(surface: Surface, state: State) -> None:
     """The keys that matter here, or what vitscope has to say about the last one."""
     theme, y = surface.theme, surface.height - 1
     surface.fill(Rect(0, y, surface.width, 1), theme.panel)
+    if state.prompt is not None:
+        _prompt(surface, y, state.prompt)
+        return
     if state.message:
         surface.write(1, y, state.message, theme.accent, bold=True, width=surface.width - 2)
         return
@@ -92,6 +96,20 @@ def footer(surface: Surface, state: State) -> None:
     right = surface.width - 1 - sum(cell_len(b.shown) + cell_len(b.hint) + 3 for b in ways)
     _hints(surface, right + 2, y, ways, surface.width)
     _hints(surface, 1, y, [binding for binding in hints(state.view) if binding.group != "vitscope"], right)
+
+
+def _prompt(surface: Surface, y: int, line: Prompt) -> None:
+    """The line that is typed, scrolled so that its cursor is seen."""
+    theme = surface.theme
+    x = surface.write(1, y, f"{line.purpose} ", theme.accent, bold=True)
+    room = max(1, surface.width - x - 2)
+    first = max(0, line.at - room + 1)
+    surface.write(x, y, line.text[first : first + room])
+    under = line.text[line.at : line.at + 1] or " "
+    surface.write(x + line.at - first, y, under, theme.panel, back=theme.accent)
+    keys_at = surface.width - cell_len(KEYS) - 1
+    if x + cell_len(line.text) + 3 < keys_at:
+        surface.write(keys_at, y, KEYS, theme.dim)
 
 
 def _hints(surface: Surface, x: int, y: int, bindings: list[Binding], stop: int) -> None:

@@ -1,0 +1,59 @@
+"""The line that is typed into: a search for heads, a command, a path. Pure: every key makes a new line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+Purpose = Literal["find", "command", "open"]
+
+KEYS = "⏎ take  esc leave  ctrl+u empty"
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """What is being typed, for what, and where the next character goes."""
+
+    purpose: Purpose
+    text: str = ""
+    at: int = 0
+
+
+def prompt(purpose: Purpose, text: str = "") -> Prompt:
+    """A line that begins with `text` and is typed on at its end."""
+    return Prompt(purpose, text, len(text))
+
+
+def inserted(line: Prompt, text: str) -> Prompt:
+    """Typed or pasted characters where the cursor is; line breaks become spaces, other controls are dropped."""
+    clean = "".join(
+        " " if char in "\r\n\t" else char for char in text.strip("\r\n") if char in "\r\n\t" or char.isprintable()
+    )
+    return replace(line, text=line.text[: line.at] + clean + line.text[line.at :], at=line.at + len(clean))
+
+
+def typed(line: Prompt, key: str) -> Prompt:
+    """The line after a key; Enter and Escape are not its business, and keys that mean nothing change nothing.
+
+    >>> line = prompt("find", "iou>.5 tag:offset")
+    >>> typed(line, "ctrl+w").text
+    'iou>.5 '
+    >>> typed(typed(line, "home"), "x").text
+    'xiou>.5 tag:offset'
+    """
+    text, at = line.text, line.at
+    if key in {"backspace", "ctrl+h"}:
+        return replace(line, text=text[: max(at - 1, 0)] + text[at:], at=max(at - 1, 0))
+    if key in {"delete", "ctrl+d"}:
+        return replace(line, text=text[:at] + text[at + 1 :])
+    if key == "ctrl+u":
+        return replace(line, text=text[at:], at=0)
+    if key == "ctrl+w":
+        kept = text[:at].rstrip(" ")
+        kept = kept[: kept.rfind(" ") + 1]
+        return replace(line, text=kept + text[at:], at=len(kept))
+    places = {"left": at - 1, "right": at + 1, "home": 0, "ctrl+a": 0, "end": len(text), "ctrl+e": len(text)}
+    if key in places:
+        return replace(line, at=max(0, min(places[key], len(text))))
+    character = " " if key == "space" else key
+    return inserted(line, character) if len(character) == 1 else line
