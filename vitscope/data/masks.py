@@ -96,16 +96,23 @@ def mask(region: Region, height: int, width: int) -> np.ndarray:
 def soft_mask(pixels: np.ndarray, rows: int, columns: int, *, crop: bool) -> np.ndarray | None:
     """How much of a mask lies on each token, float64 (rows, columns), sum 1; None if nothing of it is left.
 
+    The `coverage`, divided by its sum: larger than zero up to half a token around the mask (protocols 2.9).
+    """
+    share = coverage(pixels, rows, columns, crop=crop)
+    total = share.sum()
+    return share / total if total > 0 else None
+
+
+def coverage(pixels: np.ndarray, rows: int, columns: int, *, crop: bool) -> np.ndarray:
+    """The share of each token that a mask covers, float64 (rows, columns), 0 … 1 in steps of 1/255.
+
     `pixels` is bool (height, width). With `crop`, only the largest centred part in the proportions of the grid counts,
-    the square that the model sees. It is scaled down by antialiased bicubic in 8 bits, so that the result is larger
-    than zero up to half a token around the mask (protocols 2.9).
+    the square that the model sees. It is scaled down by antialiased bicubic in 8 bits.
     """
     if crop:
         pixels = _centre(pixels, rows, columns)
     grey = Image.fromarray(pixels.astype(np.uint8) * 255)
-    small = np.asarray(grey.resize((columns, rows), Image.Resampling.BICUBIC), dtype=np.float64)
-    total = small.sum()
-    return small / total if total > 0 else None
+    return np.asarray(grey.resize((columns, rows), Image.Resampling.BICUBIC), dtype=np.float64) / 255
 
 
 def _centre(pixels: np.ndarray, rows: int, columns: int) -> np.ndarray:
