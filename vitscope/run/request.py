@@ -1,10 +1,11 @@
-"""What an extraction is asked for, what it tells while it runs, and what it reports."""
+"""What an extraction or evaluation is asked for, what it tells while it runs, and what it reports."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +27,25 @@ class Request:
     restart: bool = False
 
 
+@dataclass(frozen=True, kw_only=True)
+class TaskRequest:
+    """What is to be evaluated, as the user asked for it."""
+
+    task: str  # a name of catalog.TASKS
+    model: str
+    data: Path
+    checkpoint: Path | None = None
+    dataset: str | None = None
+    limit: int | None = None
+    per_class: int | None = None
+    image_size: tuple[int, int] | None = None
+    precision: str = "fp32"
+    preprocess: str = "paper"  # or "model", for tasks over vectors: see loader.preprocess_of
+    protocol: str = "corrected"
+    options: Mapping[str, Any] = field(default_factory=dict)  # the task's own, those that were given
+    restart: bool = False
+
+
 class Watcher(Protocol):
     """Who is told what happens."""
 
@@ -38,13 +58,13 @@ class Watcher(Protocol):
         ...
 
     def progress(self, done: int, total: int) -> None:
-        """So many images of so many are done."""
+        """So many images (or units of a task) of so many are done; another total begins another stage."""
         ...
 
 
 @dataclass(frozen=True)
 class Report:
-    """What an extraction did."""
+    """What an extraction or evaluation did."""
 
     folder: Path
     images: int  # in the data set

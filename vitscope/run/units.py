@@ -1,0 +1,81 @@
+"""Units of a task through a model: each is committed when it is measured, so that a kill costs one unit at most."""
+
+from __future__ import annotations
+
+import torch
+
+from vitscope.errors import DamagedError
+from vitscope.models import build
+from vitscope.models.backbone import Backbone
+from vitscope.models.shape import geometry_of
+from vitscope.run import device as devices
+from vitscope.run.measure import DTYPES
+from vitscope.run.plan import BATCH
+from vitscope.run.request import Watcher
+from vitscope.spec import Resources
+from vitscope.store.writer import RunWriter
+from vitscope.tasks import Measured, Units
+
+
+def measure(
+    task: Units,
+    key: str,
+    model: build.Loaded,
+    writer: RunWriter,
+    resources: Resources,
+    target: torch.device,
+    precision: str,
+    watcher: Watcher,
+) -> None:
+    """Measure and commit every unit of `task` that has no whole state under `key` in the run yet.
+
+    A unit whose passes do not fit on the device is measured again with passes of half as many images.
+    """
+    total = len(task.units)
+    owed = [unit for unit in range(total) if not _intact(writer, unit, key)]
+    if 0 < len(owed) < total:
+        watcher.tell(f"going on: {total - len(owed)} of {total} units were finished before")
+    watcher.progress(total - len(owed), total)
+    if not owed:
+        return
+    backbone = _backbone(model, target, precision, resources.batch_size or BATCH[target.type])
+    writer.update(batch_size=backbone.batch_size)
+    for done, unit in enumerate(owed, total - len(owed) + 1):
+        found = _fitting(task, unit, backbone, writer, watcher)
+        skipped = [{"file": file, "reason": reason} for file, reason in found.skipped]
+        writer.put_shard(unit, {key: found.state}, {"unit": task.units[unit], "skipped": skipped})
+        watcher.progress(done, total)
+
+
+def _backbone(model: build.Loaded, target: torch.device, precision: str, batch_size: int) -> Backbone:
+    """The model on its device, in its number format."""
+    dtype = DTYPES[precision]
+    model.module.to(target, dtype)
+    geometry = geometry_of(model.name, model.module, model.image_size)
+    return Backbone(model, geometry, target, dtype, batch_size)
+
+
+def _fitting(task: Units, unit: int, model: Backbone, writer: RunWriter, watcher: Watcher) -> Measured:
+    """One unit; where memory runs out, in passes of half as many images."""
+    while True:
+        try:
+            return task.measure(unit, model)
+        except (MemoryError, RuntimeError) as error:
+            if model.batch_size == 1 or not devices.out_of_memory(error):
+                raise
+        model.batch_size //= 2
+        if model.device.type == "cuda":
+            torch.cuda.empty_cache()
+        watcher.warn(f"{devices.describe(model.device)} has too little memory: passes of {model.batch_size} images now")
+        writer.update(batch_size=model.batch_size)
+
+
+def _intact(writer: RunWriter, unit: int, key: str) -> bool:
+    """Whether a unit is committed, and as its checksum says."""
+    if key not in writer.shard_metrics(unit):
+        return False
+    try:
+        writer.shard_state(unit, key)
+    except DamagedError:
+        return False
+    return True
