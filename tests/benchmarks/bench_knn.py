@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from vitscope.tasks.nearest import TILES, nearest, unit_rows
+from vitscope.tasks.nearest import SIZES, nearest, unit_rows
 from vitscope.tasks.votes import hits
 
 CLASSES, K, BLOCK = 1000, 200, 16384
@@ -64,30 +64,30 @@ def search(path: Path, count: int, width: int, queries: int) -> float:
     generator = np.random.default_rng(1)
     gallery_labels, labels = generator.integers(0, CLASSES, count), generator.integers(0, CLASSES, queries)
     rows = generator.standard_normal((queries, width), np.float32)
-    tile, right = TILES["cpu"], 0
+    sizes, right = SIZES["cpu"], 0
 
     def read(start: int, stop: int) -> np.ndarray:
         found = np.fromfile(path, np.float16, (stop - start) * width, offset=2 * width * start)
         return found.reshape(-1, width)
 
-    for start in range(0, queries, tile.queries):
-        block = slice(start, start + tile.queries)
-        unit = unit_rows(rows[block], torch.device("cpu"))
-        found = nearest(unit, read, count, K, tile.gallery, lambda _rows: None)
-        voted = gallery_labels[found.places_QK]
-        right += hits(found.similarity_QK, voted, labels[block], CLASSES, 0.07, empty=False)[0]
+    unit = unit_rows(rows, torch.device("cpu"))
+    found = nearest(unit, read, count, K, sizes, lambda _rows: None)
+    for start in range(0, queries, sizes.queries):
+        part = slice(start, start + sizes.queries)
+        voted = gallery_labels[found.places_QK[part]]
+        right += hits(found.similarity_QK[part], voted, labels[part], CLASSES, 0.07, empty=False)[0]
     return right / queries
 
 
 def product(count: int, width: int, queries: int) -> None:
     """The same multiplications and nothing else."""
-    tile = TILES["cpu"]
-    gallery, asked = torch.randn(tile.gallery, width), torch.randn(min(queries, tile.queries), width)
-    out = torch.empty(len(asked), tile.gallery)
-    for _ in range(0, queries, tile.queries):
-        for start in range(0, count, tile.gallery):
-            size = min(tile.gallery, count - start)
-            torch.mm(asked, gallery[:size].T, out=out[:, :size]) if size == tile.gallery else asked @ gallery[:size].T
+    sizes = SIZES["cpu"]
+    gallery, asked = torch.randn(sizes.gallery, width), torch.randn(min(queries, sizes.queries), width)
+    out = torch.empty(len(asked), sizes.gallery)
+    for _ in range(0, queries, sizes.queries):
+        for start in range(0, count, sizes.gallery):
+            size = min(sizes.gallery, count - start)
+            torch.mm(asked, gallery[:size].T, out=out[:, :size]) if size == sizes.gallery else asked @ gallery[:size].T
 
 
 def timed(work: Callable[[], float | None]) -> tuple[float, float]:

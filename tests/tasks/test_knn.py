@@ -13,7 +13,7 @@ from tests.tasks.kept import Kept, image_set
 from vitscope.errors import DataError, ModelError
 from vitscope.tasks import nearest as module
 from vitscope.tasks.labelled import evenly, labels_in, meet
-from vitscope.tasks.nearest import Tile, nearest, unit_rows
+from vitscope.tasks.nearest import Sizes, nearest, unit_rows
 from vitscope.tasks.votes import Ballot, class_scores, hits, usable
 
 CPU = torch.device("cpu")
@@ -26,9 +26,10 @@ HALVES = np.array([[a, b, c, d] for a in (-1, 1) for b in (-1, 1) for c in (-1, 
 def found_in(gallery: np.ndarray, queries: np.ndarray, k: int, tile: int) -> module.Neighbours:
     looked: list[int] = []
     unit = unit_rows(queries, CPU)
-    found = nearest(unit, lambda start, stop: gallery[start:stop], len(gallery), k, tile, looked.append)
+    sizes = Sizes(held=99, read=2 * tile + 1, queries=3, gallery=tile)
+    found = nearest(unit, lambda start, stop: gallery[start:stop], len(gallery), k, sizes, looked.append)
     assert sum(looked) == len(gallery)
-    assert max(looked) <= tile
+    assert max(looked) <= sizes.read
     return found
 
 
@@ -109,7 +110,7 @@ def test_fifty_copies_score_what_the_official_function_says(empty):
 
 @pytest.mark.parametrize(("queries", "gallery"), [(2048, 8192), (5, 7), (1, 1), (3, 40)])
 def test_random_rows_against_loops_in_tiles_of_any_size(monkeypatch, queries, gallery):
-    monkeypatch.setitem(module.TILES, "cpu", Tile(queries, gallery))
+    monkeypatch.setitem(module.SIZES, "cpu", Sizes(2 * queries, 3 * gallery, queries, gallery))
     generator = np.random.default_rng(0)
     rows, asked = (
         generator.normal(size=(150, 12)).astype(np.float16),
@@ -190,7 +191,7 @@ def test_no_temperature_overflows(temperature):
 
 
 def test_queries_that_do_not_count_are_left_out_block_by_block(monkeypatch):
-    monkeypatch.setitem(module.TILES, "cpu", Tile(4, 3))
+    monkeypatch.setitem(module.SIZES, "cpu", Sizes(held=4, read=3, queries=2, gallery=2))
     labels = np.arange(10) % 6
     gallery = np.eye(6)
     asked = np.array([False] * 4 + [True] * 3 + [False] * 3)
@@ -200,7 +201,7 @@ def test_queries_that_do_not_count_are_left_out_block_by_block(monkeypatch):
 
 
 def test_no_more_than_a_tile_is_read_at_a_time(monkeypatch):
-    monkeypatch.setitem(module.TILES, "cpu", Tile(16, 32))
+    monkeypatch.setitem(module.SIZES, "cpu", Sizes(held=16, read=32, queries=5, gallery=7))
     generator = np.random.default_rng(3)
     case = ballot(generator.normal(size=(500, 4)), generator.integers(0, 3, 500), np.ones((70, 4)), [0] * 70, (10,))
     right(case)

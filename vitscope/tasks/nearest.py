@@ -20,14 +20,24 @@ Rows = Callable[[int, int], np.ndarray]
 
 
 @dataclass(frozen=True)
-class Tile:
-    """How many queries and gallery rows are in memory at a time."""
+class Sizes:
+    """How many rows are in memory at a time, whatever there is in all.
 
+    `held` queries with their neighbours so far and `read` gallery rows as they are on disk; of these, products of
+    `queries` × `gallery` rows.
+    """
+
+    held: int
+    read: int
     queries: int
     gallery: int
 
 
-TILES = {"cpu": Tile(2048, 8192), "mps": Tile(2048, 8192), "cuda": Tile(8192, 16384)}
+SIZES = {
+    "cpu": Sizes(held=65536, read=65536, queries=2048, gallery=8192),
+    "mps": Sizes(held=65536, read=65536, queries=2048, gallery=8192),
+    "cuda": Sizes(held=65536, read=65536, queries=8192, gallery=16384),
+}
 
 
 @dataclass(frozen=True)
@@ -54,7 +64,7 @@ def unit_rows(rows: np.ndarray, device: torch.device) -> Tensor:
 
 
 class Nearest:
-    """The nearest K of a stream of gallery rows, for the Q queries of one block; all on the queries' device."""
+    """The nearest K of a stream of gallery rows for Q queries, all on the device of the queries."""
 
     def __init__(self, queries_QD: Tensor, k: int) -> None:
         self._queries_QD, self._k = queries_QD, k
@@ -93,15 +103,21 @@ class Nearest:
 
 
 def nearest(
-    queries_QD: Tensor, gallery: Rows, count: int, k: int, tile: int, done: Callable[[int], None]
+    queries_QD: Tensor, gallery: Rows, count: int, k: int, sizes: Sizes, done: Callable[[int], None]
 ) -> Neighbours:
-    """The `k` nearest of `count` gallery rows, read `tile` rows at a time; `done` is told how many were looked at.
+    """The `k` nearest of `count` gallery rows to each of Q queries, which are unit rows on the device that computes.
 
-    `queries_QD` are unit rows. In memory: queries, a slice of the gallery, their products, k neighbours a query.
+    Every gallery row is read once; `done` is told how many were looked at.
     """
-    kept = Nearest(queries_QD, min(k, count))
-    for start in range(0, count, tile):
-        stop = min(start + tile, count)
-        kept.add(unit_rows(gallery(start, stop), queries_QD.device), start)
-        done(stop - start)
-    return kept.found()
+    parts = [Nearest(part, min(k, count)) for part in queries_QD.split(sizes.queries)]
+    for start in range(0, count, sizes.read):
+        rows = gallery(start, min(start + sizes.read, count))
+        for first in range(0, len(rows), sizes.gallery):
+            unit = unit_rows(rows[first : first + sizes.gallery], queries_QD.device)
+            for part in parts:
+                part.add(unit, start + first)
+        done(len(rows))
+    found = [part.found() for part in parts]
+    return Neighbours(
+        np.concatenate([part.similarity_QK for part in found]), np.concatenate([part.places_QK for part in found])
+    )

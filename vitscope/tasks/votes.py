@@ -10,7 +10,7 @@ import torch
 
 from vitscope.errors import DataError
 from vitscope.tasks import VectorsOfSet
-from vitscope.tasks.nearest import TILES, nearest, unit_rows
+from vitscope.tasks.nearest import SIZES, nearest, unit_rows
 
 TOP = 5
 
@@ -95,7 +95,7 @@ class Ballot:
 
     def layer(self, layer: int, done: Callable[[int], None]) -> np.ndarray:
         """int64 (k, 2): how many of the queries asked are right at the first place, and among the first five."""
-        tile = TILES[self.device.type]
+        sizes = SIZES[self.device.type]
         right = np.zeros((len(self.ks), 2), np.int64)
 
         def rows(start: int, stop: int) -> np.ndarray:
@@ -105,20 +105,26 @@ class Ballot:
             here = self.asked[block.start : block.stop]
             queries = self.queries.read(layer, self.tokens, block.start, block.stop)[here]
             unit = unit_rows(queries, self.device)
-            found = nearest(unit, rows, len(self.gallery_labels), max(self.ks), tile.gallery, done)
+            found = nearest(unit, rows, len(self.gallery_labels), max(self.ks), sizes, done)
             labels = self.query_labels[block.start : block.stop][here]
-            for place, k in enumerate(self.ks):
-                neighbours = self.gallery_labels[found.places_QK[:, :k]]
-                right[place] += self._hits(found.similarity_QK[:, :k], neighbours, labels)
+            for start in range(0, len(labels), sizes.queries):
+                part = slice(start, start + sizes.queries)
+                right += self._right(found.similarity_QK[part], found.places_QK[part], labels[part])
         return right
 
     @property
     def _blocks(self) -> list[range]:
         """The query rows that are looked at together, without those blocks of which none counts."""
-        size = TILES[self.device.type].queries
+        size = SIZES[self.device.type].held
         blocks = [range(start, min(start + size, len(self.asked))) for start in range(0, len(self.asked), size)]
         return [block for block in blocks if self.asked[block.start : block.stop].any()]
 
-    def _hits(self, similarity_QK: np.ndarray, neighbours_QK: np.ndarray, labels_Q: np.ndarray) -> tuple[int, int]:
+    def _right(self, similarity_QK: np.ndarray, places_QK: np.ndarray, labels_Q: np.ndarray) -> np.ndarray:
+        """int64 (k, 2): `hits` of some queries for every k."""
         classes = int(max(self.gallery_labels.max(), self.query_labels.max())) + 1
-        return hits(similarity_QK, neighbours_QK, labels_Q, classes, self.temperature, empty=self.empty)
+        neighbours = self.gallery_labels[places_QK]
+        counts = [
+            hits(similarity_QK[:, :k], neighbours[:, :k], labels_Q, classes, self.temperature, empty=self.empty)
+            for k in self.ks
+        ]
+        return np.array(counts, np.int64)
