@@ -15,6 +15,12 @@ from torch import Tensor
 
 from vitscope.geometry import Geometry
 
+OUTPUT, NORMS = "output", ("norm1", "norm2")
+RESIDUAL = ("attention-skip", "attention-branch", "mlp-skip", "mlp-branch")
+PLACES = (OUTPUT, *NORMS, *RESIDUAL)
+"""Where in a block tokens are tapped (protocols 1.5): its output before any final norm, the outputs of its two norms,
+and the two summands of its two residual additions, the branch as it is added: after LayerScale or gamma."""
+
 
 @dataclass(frozen=True)
 class Images:
@@ -108,3 +114,28 @@ class Batch:
     def places_B(self) -> tuple[int, ...]:
         """Places of these images in the data set."""
         return self.images.places[self.group]
+
+
+@dataclass(frozen=True)
+class Features:
+    """The tokens of all images of a forward pass at one of PLACES in one layer.
+
+    A pass hands every place of every layer to the metrics once for each image: layer by layer, and in a layer in the
+    order in which the model computes them.
+    """
+
+    geometry: Geometry
+    layer: int
+    place: str
+    tokens_BTD: Tensor  # float32
+    images: Images
+
+    @property
+    def patches_BPD(self) -> Tensor:
+        """The spatial tokens; a view."""
+        return self.tokens_BTD[:, len(self.geometry.prefix) :]
+
+    @cached_property
+    def norm_BT(self) -> Tensor:
+        """Euclidean norm of every token."""
+        return torch.linalg.vector_norm(self.tokens_BTD, dim=-1)

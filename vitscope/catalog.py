@@ -87,7 +87,9 @@ METRICS: dict[str, Entry] = {
     "position-deviation": Entry(
         "vitscope.metrics.position_deviation:PositionDeviation", "how much query positions differ", default=False
     ),
-    "gallery": Entry("vitscope.metrics.gallery:Gallery", "the first images with all their attention"),
+    "gallery": Entry("vitscope.metrics.gallery:Gallery", "a few images with all their attention"),
+    "vectors": Entry("vitscope.metrics.vectors:Vectors", "CLS and mean patch token of every image, for tasks"),
+    "grams": Entry("vitscope.metrics.grams:Grams", "Gram matrices of every layer's tokens, for CKA"),
 }
 
 TASKS: dict[str, Entry] = {}

@@ -29,13 +29,16 @@ class Spec:
     precision: Precision = "fp32"
     protocol: Protocol = "corrected"
     shard_images: int = SHARD_IMAGES
+    order: str = "as listed"  # in which the images were gone through
+    gram_images: int = 0  # so many consecutive images of that order make one Gram matrix; 0: none was made
     task: str = ""  # a name of catalog.TASKS; empty: an extraction
     settings: Mapping[str, Any] = field(default_factory=dict)  # of the task: texts, numbers, lists of them
 
     def to_json(self) -> dict[str, Any]:
-        """The fields as JSON can hold them."""
+        """The fields as JSON can hold them; those that came later are left out where they say nothing."""
         fields = {**asdict(self), "image_size": list(self.image_size), "settings": dict(self.settings)}
-        return {name: value for name, value in fields.items() if name not in {"task", "settings"} or value}
+        silent = {"order": "as listed", "gram_images": 0, "task": "", "settings": {}}
+        return {name: value for name, value in fields.items() if name not in silent or value != silent[name]}
 
     @property
     def key(self) -> str:

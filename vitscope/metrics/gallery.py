@@ -1,4 +1,4 @@
-"""The gallery: the first images of a data set with all of their attention, to be looked at later without a model."""
+"""The gallery: a few images of a data set with all of their attention, to be looked at later without a model."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from vitscope.metrics.sums import Stack
 
 
 class Gallery:
-    """For the first images: A as float16, shape (image, L, H, T, T), and the crop that the model saw, uint8 RGB."""
+    """For some images: A as float16, shape (image, L, H, T, T), and the crop that the model saw, uint8 RGB."""
 
     version: ClassVar[int] = 1
     unit: ClassVar[str] = "1"
@@ -24,17 +24,17 @@ class Gallery:
     adds: ClassVar = Stack
 
     def __init__(self, setting: Setting) -> None:
-        self.wanted = setting.gallery
+        self.wanted = frozenset(setting.gallery)
         self.sums = Stack()
         self._at: dict[int, int] = {}
 
     @staticmethod
     def applies(setting: Setting) -> bool:
-        return setting.gallery > 0
+        return len(setting.gallery) > 0
 
     def add(self, batch: Batch) -> None:
         for image, place in enumerate(batch.places_B):
-            if place >= self.wanted:
+            if place not in self.wanted:
                 continue
             if place not in self._at:
                 self._start(batch, image, place)

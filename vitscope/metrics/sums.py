@@ -1,4 +1,4 @@
-"""The three ways to add up over images: Mean, Moments and Stack.
+"""The ways to add up over images: Mean, Moments and Stack; those of single images are in `vitscope.metrics.rows`.
 
 Each holds tensors while a shard is measured (`add`), gives them up as a state of numpy arrays (`state`), and knows how
 two states become one (`merge`) and how a state becomes the result (`compute`). `merge` is associative, and the state of
@@ -20,7 +20,7 @@ State = Mapping[str, np.ndarray]
 
 
 class Sums(Protocol):
-    """What Mean, Moments and Stack have in common."""
+    """What all ways to add up have in common."""
 
     def state(self) -> dict[str, np.ndarray]:
         """What was added so far."""
@@ -40,6 +40,16 @@ class Sums(Protocol):
     def images(state: State) -> int:
         """How many images were added."""
         ...
+
+    @staticmethod
+    def sound(state: State) -> bool:
+        """Whether every number is finite that should be."""
+        ...
+
+
+def finite(state: State) -> bool:
+    """Whether all numbers are finite."""
+    return all(np.isfinite(values).all() for values in state.values() if values.dtype.kind == "f")
 
 
 class Mean:
@@ -71,6 +81,10 @@ class Mean:
     def images(state: State) -> int:
         return int(state["count"].sum())
 
+    @staticmethod
+    def sound(state: State) -> bool:
+        return finite(state)
+
 
 class Moments:
     """Mean and spread over images of a number per image: count, mean, and sum of squared deviations from the mean.
@@ -88,9 +102,12 @@ class Moments:
         """Add what the queries of `batch` contribute to each image's number, shape (B, *shape)."""
         value = part if batch.first or self._pending is None else self._pending + part
         self._pending = None if batch.last else value
-        if not batch.last:
-            return
-        layer, n, seen = batch.layer, batch.size, self.count[batch.layer]
+        if batch.last:
+            self.put(batch.layer, value)
+
+    def put(self, layer: int, value: Tensor) -> None:
+        """Add the numbers of some images in one layer, shape (B, *shape)."""
+        n, seen = len(value), self.count[layer]
         mean = value.mean(0)
         squares = (value - mean).square().sum(0)
         shift = mean - self.mean[layer]
@@ -124,6 +141,10 @@ class Moments:
     def images(state: State) -> int:
         return int(state["count"][0])
 
+    @staticmethod
+    def sound(state: State) -> bool:
+        return finite(state)
+
 
 class Stack:
     """Arrays of single images, one after another; nothing is added up."""
@@ -147,3 +168,7 @@ class Stack:
     @staticmethod
     def images(state: State) -> int:
         return len(next(iter(state.values()))) if state else 0
+
+    @staticmethod
+    def sound(state: State) -> bool:
+        return finite(state)

@@ -1,4 +1,4 @@
-"""The tap: post-softmax attention of every block, one layer at a time, while the model runs as it always does.
+"""The tap: attention and tokens of every block, one layer at a time, while the model runs as it always does.
 
 timm's plain Vision Transformers call `scaled_dot_product_attention`, whatever they add to it: rotary or relative
 positions, registers, grouped queries, parallel blocks. The tap answers that call itself, so that it sees exactly the
@@ -9,16 +9,19 @@ in the model is replaced; when the tap closes, nothing of it is left.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from vitscope.batch import NORMS, OUTPUT, RESIDUAL
 from vitscope.models.interrupt import deferred
+from vitscope.models.stream import Stream
 
 
 @dataclass(frozen=True)
@@ -52,90 +55,107 @@ def blocks_of(model: nn.Module) -> list[nn.Module]:
     return []
 
 
+Sink = Callable[[int, Tensor], None]
+"""Who is handed a layer and its tokens (B, T, D)."""
+
+
 @contextmanager
 def tap(
     model: nn.Module,
     on_attention: Callable[[Piece], None] | None,
-    on_features: Callable[[int, Tensor], None] | None = None,
+    on_features: Sink | None = None,
     *,
+    places: Mapping[str, Sink] = MappingProxyType({}),
     chunk: Chunk = Whole,
     heads: int | None = None,
 ) -> Iterator[None]:
     """While open, hand every block's attention to `on_attention` and its output (B, T, D) to `on_features`.
 
     Both are called inside the forward pass, layer by layer; the tensors are theirs to read until they return. The
-    features are those after both residual additions and before the final norm, as in the paper. `heads` is how many
-    heads a block has: a parallel block's attention modules, which add up like more heads of one, are then joined to
-    pieces of all heads. Without it every module's attention comes by itself. Ctrl-C waits for the next piece.
-    Without `on_attention` the fused kernels run as they do in the model.
+    features are those after both residual additions and before the final norm, as in the paper. `places` does the same
+    for other names of `vitscope.batch.PLACES`; a block that has no such place hands nothing on there (see
+    `vitscope.models.places`). `heads` is how many heads a block has: a parallel block's attention modules, which add up
+    like more heads of one, are then joined to pieces of all heads. Without it every module's attention comes by itself.
+    Ctrl-C waits for the next piece. Without `on_attention` the fused kernels run as they do in the model.
     """
+    sinks = dict(places) if on_features is None else {**places, OUTPUT: on_features}
     with ExitStack() as stack:
-        if on_attention is None:
-            if on_features is not None:
-                for layer, block in enumerate(blocks_of(model)):
-                    stack.callback(block.register_forward_hook(_handing_on(layer, on_features)).remove)
-            yield
-            return
-        watch = _Watch(on_attention, chunk, heads, stack.enter_context(deferred()))
-        for module in model.modules():
-            if getattr(module, "fused_attn", True) is False:  # timm: built with fused kernels switched off
-                stack.callback(setattr, module, "fused_attn", False)
-                setattr(module, "fused_attn", True)  # noqa: B010 (an attribute that nn.Module does not declare)
+        watch: _Watch | None = None
+        if on_attention is not None or sinks.keys() & set(RESIDUAL):
+            watch = _Watch(on_attention, Stream(sinks), chunk, heads, stack.enter_context(deferred()))
+        if on_attention is not None:
+            for module in model.modules():
+                if getattr(module, "fused_attn", True) is False:  # timm: built with fused kernels switched off
+                    stack.callback(setattr, module, "fused_attn", False)
+                    setattr(module, "fused_attn", True)  # noqa: B010 (an attribute that nn.Module does not declare)
         for layer, block in enumerate(blocks_of(model)):
-            for handle in _hooks(block, layer, watch, on_features):
+            for handle in _hooks(block, layer, watch, sinks):
                 stack.callback(handle.remove)
-        stack.enter_context(watch)
+        if watch is not None:
+            stack.enter_context(watch)
         yield
 
 
-def _handing_on(layer: int, on_features: Callable[[int, Tensor], None]) -> Callable[[nn.Module, object, object], None]:
-    """A forward hook that hands a block's output on; returning None keeps the output as it is."""
+def _hooks(
+    block: nn.Module, layer: int, watch: _Watch | None, sinks: Mapping[str, Sink]
+) -> Iterator[torch.utils.hooks.RemovableHandle]:
+    if watch is not None:
+        yield block.register_forward_pre_hook(lambda _module, inputs: watch.enter(layer, inputs))
+        yield block.register_forward_hook(lambda *_: watch.leave())
+    for place, sink in sinks.items():
+        owner = block if place == OUTPUT else getattr(block, place, None) if place in NORMS else None
+        if isinstance(owner, nn.Module):
+            yield owner.register_forward_hook(_handing_on(layer, sink))
+
+
+def _handing_on(layer: int, sink: Sink) -> Callable[[nn.Module, object, object], None]:
+    """A forward hook that hands a module's output on; returning None keeps the output as it is."""
 
     def leave(_module: nn.Module, _inputs: object, output: object) -> None:
         if isinstance(output, Tensor):
-            on_features(layer, output)
+            sink(layer, output)
 
     return leave
 
 
-def _hooks(
-    block: nn.Module, layer: int, watch: _Watch, on_features: Callable[[int, Tensor], None] | None
-) -> list[torch.utils.hooks.RemovableHandle]:
-    def enter(*_: object) -> None:
-        watch.enter(layer)
-
-    def leave(_module: nn.Module, _inputs: object, output: object) -> None:  # returning None keeps the output as it is
-        watch.leave()
-        if on_features is not None and isinstance(output, Tensor):
-            on_features(layer, output)
-
-    return [block.register_forward_pre_hook(enter), block.register_forward_hook(leave)]
-
-
 class _Watch(TorchFunctionMode):
-    """Answers `scaled_dot_product_attention` while a block runs."""
+    """Answers `scaled_dot_product_attention` while a block runs, if anybody listens, and follows the stream."""
 
     def __init__(
-        self, on_attention: Callable[[Piece], None], chunk: Chunk, heads: int | None, interrupt: Callable[[], None]
+        self,
+        on_attention: Callable[[Piece], None] | None,
+        stream: Stream,
+        chunk: Chunk,
+        heads: int | None,
+        interrupt: Callable[[], None],
     ) -> None:
         super().__init__()
         self.interrupt = interrupt
         self.on_attention = on_attention
+        self.stream = stream
         self.chunk = chunk
         self.heads = heads
         self.layer: int | None = None
         self.parts: dict[tuple[int, int], list[Piece]] = {}
 
-    def enter(self, layer: int) -> None:
+    def enter(self, layer: int, inputs: Sequence[object]) -> None:
         self.layer, self.parts = layer, {}
+        self.stream.enter(layer, inputs)
+        self.interrupt()
 
     def leave(self) -> None:
         self.layer = None
+        self.stream.leave()
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
-        if func is F.scaled_dot_product_attention and self.layer is not None:
-            return self._attend(*args, **(kwargs or {}))
-        return func(*args, **(kwargs or {}))
+        kwargs = kwargs or {}
+        if func is F.scaled_dot_product_attention and self.layer is not None and self.on_attention is not None:
+            return self._attend(*args, **kwargs)
+        if self.layer is None or not self.stream.follow(func, args, kwargs):
+            return func(*args, **kwargs)
+        result = func(*args, **kwargs)
+        self.stream.goes_on(result)
+        return result
 
     def _attend(
         self,
@@ -168,6 +188,7 @@ class _Watch(TorchFunctionMode):
 
     def _hand_on(self, images: slice, start: int, attention: Tensor, logits: Tensor) -> None:
         assert self.layer is not None
+        assert self.on_attention is not None
         piece = Piece(self.layer, images, start, attention, logits)
         if self.heads is None or attention.shape[1] == self.heads:
             self.on_attention(piece)

@@ -14,11 +14,13 @@ from vitscope import catalog
 from vitscope.data.preprocess import Preprocess
 from vitscope.data.records import ImageSet
 from vitscope.errors import ModelError
+from vitscope.geometry import Geometry
 from vitscope.metrics import Metric, Setting
 from vitscope.models import build
+from vitscope.models.places import tokens_of
 from vitscope.models.shape import geometry_of
 from vitscope.run import device as devices
-from vitscope.run import loader
+from vitscope.run import loader, order
 from vitscope.run.measure import DTYPES
 from vitscope.run.plan import plan
 from vitscope.run.request import Report, Request, Watcher
@@ -29,35 +31,46 @@ from vitscope.store.lock import lock
 from vitscope.store.writer import RunWriter
 
 
-def extract(request: Request, resources: Resources, cache: Path, watcher: Watcher) -> Report:
+def extract(
+    request: Request, resources: Resources, cache: Path, watcher: Watcher, images: ImageSet | None = None
+) -> Report:
     """Measure what of `request.metrics` is not yet in the run; a run that was killed goes on at its first open shard.
 
+    `images` are measured instead of what there is in the folder `request.data`, if they are given.
     Raises any VitscopeError: bad images, weights or device, a run that somebody else is writing, a full disk. What was
     finished by then is kept.
     """
     target = devices.choose(resources.device)
     with devices.memory_of(target):
-        return _extract(request, resources, cache, watcher, target)
+        return _extract(request, resources, cache, watcher, target, images or _read(request))
 
 
-def _extract(request: Request, resources: Resources, cache: Path, watcher: Watcher, target: torch.device) -> Report:
-    began = time.monotonic()
+def _read(request: Request) -> ImageSet:
     read = catalog.load("kind of data", catalog.DATASETS, request.dataset or "images")
-    images: ImageSet = read(request.data, limit=request.limit, per_class=request.per_class)
+    return read(request.data, limit=request.limit, per_class=request.per_class)
+
+
+def _extract(
+    request: Request, resources: Resources, cache: Path, watcher: Watcher, target: torch.device, images: ImageSet
+) -> Report:
+    began = time.monotonic()
     model = build.load(request.model, request.checkpoint, request.image_size)
     for note in model.notes:
         watcher.tell(f"{request.model}: {note}")
     model.module.to(target, DTYPES[request.precision])
     geometry = geometry_of(request.model, model.module, model.image_size)
-    setting = Setting(geometry, target, len(images.classes), min(request.gallery, len(images.records)))
     preprocess = loader.preprocess_of(request.preprocess, model, images)
     spec = _spec(request, model, images, preprocess)
+    setting = _setting(request, model, images, geometry, target, spec)
     metrics = _applicable(request.metrics, setting, watcher)
     with lock(cache / spec.folder):
         facts = _facts(request, model, images, geometry.to_json(), target)
         writer = _opened(cache, spec, facts, restart=request.restart)
         watcher.tell(f"run: {writer.folder}")
         owed = {name: metric for name, metric in metrics.items() if not _finished(writer, name, metric, setting)}
+        for name, metric in owed.items():
+            if hasattr(metric.adds, "streamed"):  # its rows are written where a damaged result may still be
+                writer.drop_damaged(name, metric.version)
         if owed:
             planned = plan(owed.values(), setting, _as_before(resources, writer))
             if writer.facts["batch_size"] not in {None, planned.batch_size}:
@@ -108,7 +121,8 @@ def _opened(cache: Path, spec: Spec, facts: dict[str, Any], *, restart: bool) ->
 
 def _finished(writer: RunWriter, name: str, metric: type[Metric], setting: Setting) -> bool:
     """Whether a result is there; a gallery that is smaller than the one asked for is not."""
-    return writer.finished(name, metric.version) and (name != GALLERY or writer.facts["gallery"] >= setting.gallery)
+    enough = name != GALLERY or writer.facts["gallery"] >= len(setting.gallery)
+    return enough and writer.finished(name, metric.version)
 
 
 def _settle(writer: RunWriter, images: int, spec: Spec) -> None:
@@ -138,16 +152,44 @@ def _spec(request: Request, model: build.Loaded, images: ImageSet, preprocess: P
         precision=cast("Precision", request.precision),
         protocol=cast("ProtocolName", request.protocol),
         shard_images=shard_size(len(images.records)),
+        order=(named := order.named(request.protocol)),
+        gram_images=order.GRAM_IMAGES[named],
+    )
+
+
+def _setting(
+    request: Request,
+    model: build.Loaded,
+    images: ImageSet,
+    geometry: Geometry,
+    target: torch.device,
+    spec: Spec,
+) -> Setting:
+    """What the metrics have to know; `places` are those of the first shard, which is as large as any."""
+    tokens = tokens_of(model.module, model.image_size)
+    places = order.places(spec.order, len(images.records))
+    return Setting(
+        geometry,
+        target,
+        classes=len(images.classes),
+        gallery=tuple(places[: request.gallery].tolist()),
+        width=tokens.width,
+        taps=tokens.places,
+        places=tuple(places[: spec.shard_images].tolist()),
+        block=spec.gram_images,
     )
 
 
 def shard_size(images: int) -> int:
-    """Images in a shard: an eighth of the data set, so that little is lost when a run is killed; from 16 to 512.
+    """Images in a shard: an eighth of the data set, so that little is lost when a run is killed; from 32 to 512.
+
+    A multiple of 32, so that no block of images whose Gram matrix is taken lies in two shards.
 
     >>> [shard_size(images) for images in (6, 400, 5000)]
-    [16, 50, 512]
+    [32, 64, 512]
     """
-    return min(max(-(-images // 8), 16), SHARD_IMAGES)
+    eighth = -(-images // 8)
+    return min(max(-(-eighth // 32) * 32, 32), SHARD_IMAGES)
 
 
 def _facts(

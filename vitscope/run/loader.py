@@ -46,10 +46,10 @@ class Loaded:
 
 @dataclass(frozen=True)
 class Slice:
-    """The records of one forward pass; it never crosses the edge of a shard."""
+    """The images of one forward pass, counted in the order of the pass; it never crosses the edge of a shard."""
 
     shard: int
-    places: range
+    ranks: range
 
 
 def slices(shards: Sequence[int], shard_images: int, images: int, batch_size: int) -> Iterator[Slice]:
@@ -62,6 +62,7 @@ def slices(shards: Sequence[int], shard_images: int, images: int, batch_size: in
 
 def load(
     records: Sequence[Record],
+    order: np.ndarray,
     todo: Sequence[Slice],
     size: tuple[int, int],
     *,
@@ -70,8 +71,11 @@ def load(
     workers: int,
     pin: bool,
 ) -> Iterator[Loaded]:
-    """Decode and crop the images of every slice in `todo`, in order; `size` is (height, width) of the crop."""
-    dataset = _Crops(records, todo, size, preprocess, orient)
+    """Decode and crop the images of every slice in `todo`, in order; `size` is (height, width) of the crop.
+
+    `order` gives the place in `records` of each image of the pass.
+    """
+    dataset = _Crops(records, order, todo, size, preprocess, orient)
     with deferred():
         batches = iter(
             DataLoader(
@@ -127,12 +131,14 @@ class _Crops(Dataset):
     def __init__(
         self,
         records: Sequence[Record],
+        order: np.ndarray,
         todo: Sequence[Slice],
         size: tuple[int, int],
         preprocess: Preprocess,
         orient: bool,
     ) -> None:
-        self.records, self.todo, self.size, self.preprocess, self.orient = records, todo, size, preprocess, orient
+        self.records, self.order, self.todo, self.size = records, order, todo, size
+        self.preprocess, self.orient = preprocess, orient
 
     def __len__(self) -> int:
         return len(self.todo)
@@ -140,7 +146,7 @@ class _Crops(Dataset):
     def __getitem__(self, index: int) -> Loaded:
         slice_ = self.todo[index]
         kept, pixels, skipped = [], [], []
-        for place in slice_.places:
+        for place in self.order[slice_.ranks.start : slice_.ranks.stop].tolist():
             record = self.records[place]
             try:
                 image = decode(record.path, orient=self.orient)
@@ -149,7 +155,7 @@ class _Crops(Dataset):
             except Unreadable as error:
                 skipped.append(Skipped(record.name, str(error)))
         images = self._images(kept, pixels) if kept else None
-        return Loaded(slice_.shard, len(slice_.places), images, tuple(skipped))
+        return Loaded(slice_.shard, len(slice_.ranks), images, tuple(skipped))
 
     def _images(self, places: list[int], pixels: list[np.ndarray]) -> Images:
         records = [self.records[place] for place in places]

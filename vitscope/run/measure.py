@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor
 
-from vitscope.batch import Batch, Images
+from vitscope.batch import Batch, Features, Images
 from vitscope.errors import ModelError
-from vitscope.metrics import Metric, Setting
+from vitscope.metrics import Metric, OfAttention, OfFeatures, Setting
 from vitscope.models.build import Loaded
-from vitscope.models.tap import Piece, tap
+from vitscope.models.tap import Piece, Sink, tap
 from vitscope.run import loader
 from vitscope.run.plan import Plan
 
@@ -21,7 +23,12 @@ class Pass:
     """The sums of one shard while it is measured."""
 
     def __init__(self, metrics: dict[str, type[Metric]], model: Loaded, setting: Setting, plan: Plan) -> None:
-        self.metrics = {name: metric(setting) for name, metric in metrics.items()}
+        self.metrics: dict[str, Any] = {name: metric(setting) for name, metric in metrics.items()}
+        self._of_attention: list[OfAttention] = [one for one in self.metrics.values() if not hasattr(one, "at")]
+        self._of_features: dict[str, list[OfFeatures]] = {}
+        for one in self.metrics.values():
+            for place in getattr(one, "at", ()):
+                self._of_features.setdefault(place, []).append(one)
         self.skipped: list[loader.Skipped] = []
         self._model, self._setting, self._plan = model, setting, plan
         like = next(model.module.parameters())
@@ -46,18 +53,33 @@ class Pass:
                 images=images,
                 group=piece.images,
             )
-            for metric in self.metrics.values():
+            for metric in self._of_attention:
                 metric.add(batch)
 
         heads = self._setting.geometry.heads
-        with torch.inference_mode(), tap(self._model.module, add, chunk=self._plan.chunk, heads=heads):
+        attention = add if self._of_attention else None
+        places = {place: self._looking(place, images) for place in self._of_features}
+        with (
+            torch.inference_mode(),
+            tap(self._model.module, attention, places=places, chunk=self._plan.chunk, heads=heads),
+        ):
             self._model.module(self._normalised(images.pixels))
+
+    def _looking(self, place: str, images: Images) -> Sink:
+        """Who is handed the tokens at a place."""
+
+        def look(layer: int, tokens: Tensor) -> None:
+            features = Features(self._setting.geometry, layer, place, tokens.float(), images)
+            for metric in self._of_features[place]:
+                metric.look(features)
+
+        return look
 
     def states(self) -> dict[str, dict[str, np.ndarray]]:
         """What every metric summed; raises ModelError when a sum is not finite."""
         states = {name: metric.sums.state() for name, metric in self.metrics.items()}
         for name, state in states.items():
-            if not all(np.isfinite(values).all() for values in state.values() if values.dtype.kind == "f"):
+            if not self.metrics[name].sums.sound(state):
                 raise ModelError(
                     f"{self._model.name}: {name} is not finite on these images; "
                     f"the activations overflow, so try --precision fp32 or another checkpoint."

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 
 from vitscope.errors import DeviceError
 from vitscope.geometry import Geometry
 from vitscope.metrics import Metric, Setting
+from vitscope.metrics.rows import Blocks
+from vitscope.metrics.sums import Stack
 from vitscope.models.tap import Chunk
 from vitscope.run.device import free_memory
 from vitscope.spec import Resources
@@ -45,8 +48,10 @@ def plan(metrics: Iterable[type[Metric]], setting: Setting, resources: Resources
     The same model on the same kind of device always gets the same plan: sums in float32 depend on it in their last
     digits. Raises DeviceError when the sums of these metrics alone do not fit in the memory that is free.
     """
-    g = setting.geometry
+    g, metrics = setting.geometry, list(metrics)
     batch_size = resources.batch_size or BATCH[setting.device.type]
+    if any(issubclass(metric.adds, Blocks) for metric in metrics):
+        batch_size = -(-batch_size // setting.block) * setting.block
     budget = int(resources.memory * GIB)
     chunk = _chunk(g, setting.device, batch_size, budget // MAPS)
     attention = MAPS * _attention_bytes(g, chunk)
@@ -76,10 +81,18 @@ def _attention_bytes(g: Geometry, chunk: Chunk) -> int:
 
 def _held(metric: type[Metric], setting: Setting) -> int:
     """Bytes of the tensors that a metric adds to (measured on a device without memory), or of the gallery."""
-    sums = metric(Setting(setting.geometry, torch.device("meta"), setting.classes, setting.gallery)).sums
+    sums = metric(replace(setting, device=torch.device("meta"))).sums
     g = setting.geometry
-    kept = 2 * setting.gallery * g.layers * g.heads * g.tokens**2 if not hasattr(sums, "count") else 0
-    return kept + sum(value.nbytes for value in vars(sums).values() if isinstance(value, torch.Tensor))
+    kept = 2 * len(setting.gallery) * g.layers * g.heads * g.tokens**2 if isinstance(sums, Stack) else 0
+    return kept + sum(value.nbytes for value in _tensors(vars(sums)))
+
+
+def _tensors(values: Mapping[str, Any]) -> Iterator[torch.Tensor]:
+    for value in values.values():
+        if isinstance(value, torch.Tensor):
+            yield value
+        elif isinstance(value, dict):
+            yield from (item for item in value.values() if isinstance(item, torch.Tensor))
 
 
 def _size(count: int) -> str:

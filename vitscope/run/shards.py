@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from functools import cached_property
+
+import numpy as np
 
 from vitscope import __version__
 from vitscope.data.preprocess import Preprocess
@@ -14,14 +17,14 @@ from vitscope.errors import DamagedError, DataError
 from vitscope.metrics import Metric, Setting
 from vitscope.models import build
 from vitscope.run import device as devices
-from vitscope.run import loader
+from vitscope.run import loader, order
 from vitscope.run.fold import fold
 from vitscope.run.measure import Pass
 from vitscope.run.plan import Plan
 from vitscope.run.request import Watcher
 from vitscope.spec import Resources, Spec
 from vitscope.store.layout import split_key
-from vitscope.store.writer import RunWriter
+from vitscope.store.writer import Measured, RunWriter
 
 GALLERY = "gallery"  # the one metric whose size is asked for
 
@@ -38,6 +41,11 @@ class Work:
     plan: Plan
     spec: Spec
     preprocess: Preprocess
+
+    @cached_property
+    def order(self) -> np.ndarray:
+        """The place in the data set of each image, in the order of the pass."""
+        return order.places(self.spec.order, len(self.images.records))
 
     @property
     def shards(self) -> range:
@@ -56,6 +64,7 @@ class Work:
         workers = loader.default_workers(self.setting.device) if resources.workers is None else resources.workers
         loaded = loader.load(
             self.images.records,
+            self.order,
             todo,
             self.model.image_size,
             preprocess=self.preprocess,
@@ -66,12 +75,13 @@ class Work:
         current: Pass | None = None
         for slice_, batch in zip(todo, loaded, strict=True):
             if current is None:
+                setting = replace(self.setting, places=self._places(slice_.shard))
                 current = Pass(
-                    {name: self.metrics[name] for name in owed[slice_.shard]}, self.model, self.setting, self.plan
+                    {name: self.metrics[name] for name in owed[slice_.shard]}, self.model, setting, self.plan
                 )
             current.run(batch)
             done += batch.size
-            if slice_.places.stop == min((slice_.shard + 1) * self.spec.shard_images, images):
+            if slice_.ranks.stop == min((slice_.shard + 1) * self.spec.shard_images, images):
                 self._commit(slice_.shard, current)
                 current = None
             watcher.progress(done, total)
@@ -79,7 +89,7 @@ class Work:
     def fold(self, seconds: float) -> None:
         """Merge the shards of every metric, then forget them."""
         records = [self.writer.shard_record(shard) or {} for shard in self.shards]
-        skipped = [file for record in records for file in record["skipped"]]
+        skipped = self._as_listed([file for record in records for file in record["skipped"]])
         seen = sum(record["images"] for record in records)
         used = seen - len(skipped)
         if used == 0 and seen == len(self.images.records):
@@ -91,7 +101,7 @@ class Work:
         if seen == len(self.images.records) or not self.writer.facts["used"]:
             self.writer.update(used=used, skipped=skipped)  # before the results, which are then owed no more
         for name, metric in self.metrics.items():
-            fold(self.writer, name, metric, len(self._shards_of(name)), self.images, self.setting.geometry)
+            fold(self.writer, name, metric, self._shards_of(name), self.images, self.setting)
         done = {
             "metrics": list(self.metrics),
             "images": used,
@@ -105,24 +115,33 @@ class Work:
         self.writer.update(
             finished=done["finished"],
             seconds=round(before["seconds"] + seconds, 3),
-            gallery=self.setting.gallery if GALLERY in self.metrics else before["gallery"],
+            gallery=len(self.setting.gallery) if GALLERY in self.metrics else before["gallery"],
             passes=[*before["passes"], done],
         )
         tidy(self.writer, len(self.images.records), self.spec)
 
     def _size(self, shard: int) -> int:
+        return len(self._places(shard))
+
+    def _places(self, shard: int) -> tuple[int, ...]:
         start = shard * self.spec.shard_images
-        return min(self.spec.shard_images, len(self.images.records) - start)
+        return tuple(self.order[start : start + self.spec.shard_images].tolist())
+
+    def _as_listed(self, skipped: list[dict[str, str]]) -> list[dict[str, str]]:
+        """Files in the order of the data set."""
+        names = {file["file"] for file in skipped}
+        place = {record.name: place for place, record in enumerate(self.images.records) if record.name in names}
+        return sorted(skipped, key=lambda file: place[file["file"]])
 
     def _shards_of(self, name: str) -> range:
         """The shards that a metric is summed over; those of the gallery are the ones that hold its images."""
-        images = self.setting.gallery if name == GALLERY else len(self.images.records)
+        images = len(self.setting.gallery if name == GALLERY else self.images.records)
         return range(-(-images // self.spec.shard_images))
 
     def _owed(self, shard: int) -> list[str]:
         """The metrics that this shard still lacks, or whose state is damaged."""
         committed = self.writer.shard_metrics(shard)
-        other_gallery = self._gallery(shard) != self.setting.gallery
+        other_gallery = self._gallery(shard) != len(self.setting.gallery)
         return [
             name
             for name in self.metrics
@@ -142,6 +161,7 @@ class Work:
     def _intact(self, shard: int, key: str) -> bool:
         try:
             self.writer.shard_state(shard, key)
+            self.writer.check_rows(shard, key)
         except DamagedError:
             return False
         return True
@@ -151,10 +171,16 @@ class Work:
 
     def _commit(self, shard: int, current: Pass) -> None:
         states = {self._key(name): state for name, state in current.states().items()}
+        rows = {}
+        for name, metric in self.metrics.items():
+            streamed = getattr(metric.adds, "streamed", None)
+            if streamed is not None and self._key(name) in states:
+                values = states[self._key(name)].pop(streamed)
+                rows[self._key(name)] = {streamed: Measured(values, metric.dims[streamed], metric.unit)}
         skipped = [asdict(file) for file in current.skipped]
-        gallery = self.setting.gallery if GALLERY in current.metrics else self._gallery(shard)
+        gallery = len(self.setting.gallery) if GALLERY in current.metrics else self._gallery(shard)
         record = {"images": self._size(shard), "skipped": skipped, "gallery": gallery}
-        self.writer.put_shard(shard, states, record)
+        self.writer.put_shard(shard, states, record, rows)
 
 
 def tidy(writer: RunWriter, images: int, spec: Spec) -> None:

@@ -19,7 +19,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from vitscope.store.files import CHUNK, atomic, damaged, digest, opened, unreadable
-from vitscope.store.parts import DTYPES, ArrayInfo, ShardState
+from vitscope.store.parts import DTYPES, ArrayInfo, ShardState, StoredFile
 
 _NPY = b"\x93NUMPY\x01\x00"  # version 1.0 of the format: two bytes of header length follow
 _SAFETENSORS = {name: f"{name[0].upper()}{np.dtype(name).itemsize * 8}" for name in DTYPES} | {"bool": "BOOL"}
@@ -97,9 +97,7 @@ def write_state(path: Path, state: Mapping[str, np.ndarray]) -> ShardState:
 
 def read_state(path: Path, stored: ShardState) -> dict[str, np.ndarray]:
     """The arrays that `write_state` wrote; DamagedError unless their checksum matches."""
-    check_size(path, stored.size)
-    if digest(path) != stored.sha256:
-        raise damaged(path, "it does not match its checksum")
+    check_bytes(path, stored)
     try:
         return load_file(path)
     except OSError as error:
@@ -118,6 +116,13 @@ def check_size(path: Path, size: int) -> None:
         raise damaged(path, "it is not a regular file")
     if found.st_size != size:
         raise damaged(path, f"it has {found.st_size} bytes, its record says {size}")
+
+
+def check_bytes(path: Path, stored: StoredFile) -> None:
+    """DamagedError unless `path` holds exactly what was written; reads all of it."""
+    check_size(path, stored.size)
+    if digest(path) != stored.sha256:
+        raise damaged(path, "it does not match its checksum")
 
 
 def _header(arrays: Mapping[str, np.ndarray]) -> bytes:

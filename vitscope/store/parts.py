@@ -84,11 +84,12 @@ def spec_of(value: Any) -> Spec:
     for name, field in known.items():
         if name not in stored and field.default is MISSING and field.default_factory is MISSING:
             raise ValueError(f"{name!r} is missing from the spec")
-    others = {"image_size", "settings", "shard_images"}
+    counts = {name: least for name, least in (("shard_images", 1), ("gram_images", 0)) if name in stored}
+    others = {"image_size", "settings", *counts}
     texts = {name: _text(item, name) for name, item in stored.items() if name not in others}
     settings = {name: _setting(name, item) for name, item in _mapping(stored.get("settings", {}), "settings").items()}
     height, width = (_count(side, "image_size", least=1) for side in _items(stored["image_size"], "image_size"))
-    numbers = {"shard_images": _count(stored["shard_images"], "shard_images", 1)} if "shard_images" in stored else {}
+    numbers = {name: _count(stored[name], name, least) for name, least in counts.items()}
     return Spec(**{**texts, **numbers, "image_size": (height, width), "settings": settings})
 
 
@@ -153,6 +154,16 @@ def states_of(value: Any) -> dict[str, ShardState]:
         file = _stored_file(_mapping(item, "states"))
         states[key] = ShardState(file.file, file.size, file.sha256)
     return states
+
+
+def rows_of(value: Any) -> dict[str, dict[str, ArrayInfo]]:
+    """The arrays that a shard's record says became part of a result, by metric key and name; ValueError."""
+    rows = {}
+    for key, arrays in _mapping(value, "rows").items():
+        if split_key(key) is None:
+            raise ValueError(f"{key!r} is not the key of a metric")
+        rows[key] = {name: _array_of(name, item) for name, item in _mapping(arrays, "rows").items()}
+    return rows
 
 
 def _stored_file(stored: dict[str, Any]) -> StoredFile:

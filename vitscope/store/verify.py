@@ -9,11 +9,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from vitscope.errors import StoreError
-from vitscope.store.arrays import check_size, open_array
-from vitscope.store.files import damaged, digest, discard, is_temporary, read_json, unwritable
+from vitscope.store.arrays import check_bytes, open_array
+from vitscope.store.files import discard, is_temporary, read_json, unwritable
 from vitscope.store.layout import LOCK, RUN, SHARDS, split_key
 from vitscope.store.lock import lock
-from vitscope.store.parts import StoredFile, parse, states_of
+from vitscope.store.parts import StoredFile, parse, rows_of, states_of
 from vitscope.store.reader import Run, listed, load_result, load_run, looks_like_run, result_folders
 from vitscope.store.text import printable, shown
 
@@ -84,12 +84,7 @@ def _ours(name: str) -> bool:
 
 def _differs(path: Path, stored: StoredFile) -> list[str]:
     """What is wrong with the bytes of a file, if anything."""
-    return _problem(lambda: check_size(path, stored.size)) or _problem(lambda: _check_bytes(path, stored))
-
-
-def _check_bytes(path: Path, stored: StoredFile) -> None:
-    if digest(path) != stored.sha256:
-        raise damaged(path, "it does not match its checksum")
+    return _problem(lambda: check_bytes(path, stored))
 
 
 def _pending(shards: Path) -> list[str]:
@@ -97,12 +92,17 @@ def _pending(shards: Path) -> list[str]:
     problems: list[str] = []
     for path in sorted(shards.glob("*.json")):
         try:
-            states = parse(path, states_of, read_json(path).get("states"))
+            record = read_json(path)
+            states = parse(path, states_of, record.get("states"))
+            rows = parse(path, rows_of, record.get("rows", {}))
         except StoreError as error:
             problems.append(str(error))
             continue
         for state in states.values():
             problems += _differs(shards / state.file, state)
+        for key, arrays in rows.items():
+            for info in arrays.values():
+                problems += _differs(shards.parent / key / info.file, info)
     return problems
 
 

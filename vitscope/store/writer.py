@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from vitscope.errors import DamagedError, FormatError, StoreError
 from vitscope.spec import Spec
-from vitscope.store.arrays import check_size, read_state, storable, write_array, write_state
+from vitscope.store.arrays import check_bytes, check_size, read_state, storable, write_array, write_state
 from vitscope.store.files import damaged, discard, make_folder, present, read_json, write_json
 from vitscope.store.layout import RESULT, RUN, SHARDS, is_name, metric_key, record_file, split_key, state_file
-from vitscope.store.parts import ResultParts, ShardState, parse, result_of, spec_of, states_of
+from vitscope.store.parts import ArrayInfo, ResultParts, ShardState, parse, result_of, rows_of, spec_of, states_of
 from vitscope.store.reader import load_result, metric_folders
 from vitscope.store.text import shown
 
@@ -28,6 +29,14 @@ class Measured:
     values: np.ndarray
     dims: tuple[str, ...]
     unit: str
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What a shard's record says of one metric: its state, and the arrays of its result that came with it."""
+
+    state: ShardState
+    rows: dict[str, ArrayInfo]
 
 
 class RunWriter:
@@ -77,6 +86,9 @@ class RunWriter:
 
     def shard_metrics(self, shard: int) -> dict[str, ShardState]:
         """What is committed for a shard, by metric key ("distance@1"); {} if it has no record that can be trusted."""
+        return {key: part.state for key, part in self._committed(shard).items()}
+
+    def _committed(self, shard: int) -> dict[str, _Part]:
         record = self._record(shard)
         return {} if record is None else self._usable(shard, record)
 
@@ -85,30 +97,62 @@ class RunWriter:
         record = self._record(shard)
         return None if record is None else record["record"]
 
-    def put_shard(self, shard: int, states: Mapping[str, Mapping[str, np.ndarray]], record: Mapping[str, Any]) -> None:
+    def put_shard(
+        self,
+        shard: int,
+        states: Mapping[str, Mapping[str, np.ndarray]],
+        record: Mapping[str, Any],
+        rows: Mapping[str, Mapping[str, Measured]] = MappingProxyType({}),
+    ) -> None:
         """Commit the states of one shard by metric key, beside those committed before; the record is replaced.
 
-        A state that is measured again is first taken out of the record, so that no record ever names a file that is
-        being replaced. Raises StoreError, ValueError for a name or dtype that the cache does not hold.
+        `rows` are arrays of a metric's result that are too large to be put together: they are written where the result
+        will be, one file a shard, and `put_result` only has to name them. A state that is measured again is first taken
+        out of the record, so that no record ever names a file that is being replaced. Raises StoreError, ValueError for
+        a name or dtype that the cache does not hold.
         """
         for key, state in states.items():
             metric_key(*(split_key(key) or (key, 0)))
-            for values in state.values():
+            for values in (*state.values(), *(array.values for array in rows.get(key, {}).values())):
                 storable(values)
         make_folder(self._shards)
-        before = self.shard_metrics(shard)
-        kept = {key: stored for key, stored in before.items() if key not in states}
+        before = self._committed(shard)
+        kept = {key: part for key, part in before.items() if key not in states}
         if len(kept) < len(before):
             self._commit(shard, kept, record)
-        new = {key: write_state(self._shards / state_file(shard, key), state) for key, state in states.items()}
+        new = {
+            key: _Part(
+                write_state(self._shards / state_file(shard, key), state), self._put_rows(shard, key, rows.get(key, {}))
+            )
+            for key, state in states.items()
+        }
         self._commit(shard, {**kept, **new}, record)
+
+    def _put_rows(self, shard: int, key: str, arrays: Mapping[str, Measured]) -> dict[str, ArrayInfo]:
+        """Write arrays of a result; what its record must say, by the name that the result gives each."""
+        names = {f"{name}-{shard:05d}": array for name, array in arrays.items()}
+        if names:
+            make_folder(self.folder / key)
+        return {
+            name: write_array(self.folder / key / f"{name}.npy", array.values, array.dims, array.unit)
+            for name, array in names.items()
+        }
 
     def shard_state(self, shard: int, key: str) -> dict[str, np.ndarray]:
         """The committed arrays of one metric of a shard; DamagedError if there are none or their checksum differs."""
-        stored = self.shard_metrics(shard).get(key)
-        if stored is None:
-            raise damaged(self._shards / record_file(shard), f"it names no whole state of {key}")
+        stored = self._part(shard, key).state
         return read_state(self._shards / stored.file, stored)
+
+    def check_rows(self, shard: int, key: str) -> None:
+        """Read every byte of the rows of one metric of a shard; DamagedError if a checksum differs."""
+        for info in self._part(shard, key).rows.values():
+            check_bytes(self.folder / key / info.file, info)
+
+    def _part(self, shard: int, key: str) -> _Part:
+        part = self._committed(shard).get(key)
+        if part is None:
+            raise damaged(self._shards / record_file(shard), f"it names no whole state of {key}")
+        return part
 
     def put_result(
         self,
@@ -117,20 +161,25 @@ class RunWriter:
         arrays: Mapping[str, Measured],
         images: int,
         coords: Mapping[str, list[str]],
+        shards: Iterable[int] = (),
     ) -> None:
         """Write a metric's arrays, then its result.json. An older result of the same version disappears first.
 
         `images` is the number of images behind the numbers; `coords` names the places along a dim, where they have
-        names (classes, file names). Raises StoreError, ValueError where dims, shapes and labels do not fit together.
+        names (classes, file names). `shards` are those whose rows belong to the result (then an older result must
+        have been dropped before the first of them was written). Raises StoreError, DamagedError for a shard that has no
+        record, ValueError where dims, shapes and labels do not fit together.
         """
         key = metric_key(metric, version)
         for name, array in arrays.items():
             if not is_name(name) or len(array.dims) != storable(array.values).ndim:
                 raise ValueError(f"{key} array {name!r}: dims {array.dims} for shape {np.shape(array.values)}")
         folder = self.folder / key
-        self.drop_result(metric, version)
+        infos = {name: info for shard in shards for name, info in self._part(shard, key).rows.items()}
+        if not infos:
+            self.drop_result(metric, version)
         make_folder(folder)
-        infos = {
+        infos |= {
             name: write_array(folder / f"{name}.npy", array.values, array.dims, array.unit)
             for name, array in arrays.items()
         }
@@ -148,6 +197,11 @@ class RunWriter:
         """Remove the result of one version of a metric, in one step."""
         discard(self.folder / metric_key(metric, version))
 
+    def drop_damaged(self, metric: str, version: int) -> None:
+        """Remove a result that is there but not whole, with its rows; keep rows that wait for their result."""
+        if present(self.folder / metric_key(metric, version) / RESULT) and not self.finished(metric, version):
+            self.drop_result(metric, version)
+
     def restart(self) -> None:
         """Begin anew: no shard and no result, of all metrics and versions, then facts as given to the constructor.
 
@@ -160,12 +214,17 @@ class RunWriter:
         self.facts = {}
         self.update(**self._first)
 
-    def _commit(self, shard: int, states: Mapping[str, ShardState], record: Mapping[str, Any]) -> None:
+    def _commit(self, shard: int, parts: Mapping[str, _Part], record: Mapping[str, Any]) -> None:
         fields = {
             "shard": shard,
             "key": self._spec.key,
             "record": dict(record),
-            "states": {key: asdict(stored) for key, stored in states.items()},
+            "states": {key: asdict(part.state) for key, part in parts.items()},
+            "rows": {
+                key: {name: asdict(info) for name, info in part.rows.items()}
+                for key, part in parts.items()
+                if part.rows
+            },
         }
         write_json(self._shards / record_file(shard), fields)
 
@@ -181,20 +240,24 @@ class RunWriter:
         ours = fields.get("shard") == shard and fields.get("key") == self._spec.key
         return fields if ours and isinstance(fields.get("record"), dict) else None
 
-    def _usable(self, shard: int, record: dict[str, Any]) -> dict[str, ShardState]:
-        """The states of a record whose files are there in their size."""
+    def _usable(self, shard: int, record: dict[str, Any]) -> dict[str, _Part]:
+        """The parts of a record whose files are there in their size."""
         usable = {}
         path = self._shards / record_file(shard)
         try:
             stored = parse(path, states_of, record.get("states"))
+            rows = parse(path, rows_of, record.get("rows", {}))
         except DamagedError:
             return {}
         for key, state in stored.items():
+            part = _Part(state, rows.get(key, {}))
             try:
                 check_size(self._shards / state.file, state.size)
+                for info in part.rows.values():
+                    check_size(self.folder / key / info.file, info.size)
             except DamagedError:
                 continue
-            usable[key] = state
+            usable[key] = part
         return usable
 
 

@@ -1,0 +1,43 @@
+"""One vector an image and layer: what clustering, k-NN and retrieval need, for all layers at once."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from vitscope.batch import OUTPUT, Features
+from vitscope.metrics import Setting
+from vitscope.metrics.rows import Rows
+
+
+class Vectors:
+    """Per image and layer: the CLS token and the mean of the patch tokens, float16, of the block's output.
+
+    Before the final norm (protocols 1.5 and 3.5); registers are in neither. Shape (tokens, L, row, D), in one array for
+    every shard; tokens are cls and spatial, or spatial alone in a model without CLS. `vitscope.store.vectors` reads it.
+    """
+
+    version: ClassVar[int] = 1
+    unit: ClassVar[str] = "1"
+    dims: ClassVar = {"rows": ("tokens", "layer", "row", "width"), "places": ("row",)}
+    adds: ClassVar = Rows
+    at: ClassVar = (OUTPUT,)
+
+    def __init__(self, setting: Setting) -> None:
+        g = setting.geometry
+        self.tokens = kinds(setting)
+        self.sums = Rows(len(self.tokens), g.layers, setting.width, setting.places, setting.device)
+
+    @staticmethod
+    def applies(setting: Setting) -> bool:
+        return OUTPUT in setting.taps
+
+    def look(self, features: Features) -> None:
+        places = features.images.places
+        for number, kind in enumerate(self.tokens):
+            vectors = features.tokens_BTD[:, 0] if kind == "cls" else features.patches_BPD.mean(1)
+            self.sums.put(features.layer, number, vectors, places)
+
+
+def kinds(setting: Setting) -> tuple[str, ...]:
+    """What there are vectors of."""
+    return ("cls", "spatial") if "cls" in setting.geometry.prefix else ("spatial",)
