@@ -99,7 +99,5 @@ def _published(found: Annotations, split: str) -> tuple[str, ...]:
     counts = len(found.pictures), found.total
     if set(found.labels) != CATEGORIES or counts == PUBLISHED[split]:
         return ()
-    expected = " and ".join(f"{number:,}" for number in PUBLISHED[split])
-    return (
-        f"COCO {split}2017 has {expected} images and annotations as published, here {counts[0]:,} and {counts[1]:,}",
-    )
+    expected, here = (f"{images:,} images and {total:,} annotations" for images, total in (PUBLISHED[split], counts))
+    return (f"COCO {split}2017 as published has {expected}, this one {here}",)

@@ -54,6 +54,11 @@ def content(path: Path, most: int = 1 << 32) -> bytes:
         raise DataError(f"{path} cannot be read: {error.strerror}.") from None
 
 
+def sha256(path: Path) -> str:
+    """sha256 of a file; raises DataError."""
+    return hashlib.sha256(content(path)).hexdigest()
+
+
 def lines(path: Path) -> list[str]:
     """The lines of a text file, stripped, without empty ones; raises DataError."""
     try:

@@ -30,7 +30,7 @@ UPRIGHT = {
 logging.getLogger("PIL").addHandler(logging.NullHandler())  # else Python prints what Pillow logs about broken files
 
 
-class _Silence:
+class Silence:
     """Pillow's warnings (odd tags, large images) are neither printed nor raised while any thread is inside.
 
     Python's list of warning filters belongs to all threads, so the first to enter changes it and the last restores it.
@@ -56,7 +56,7 @@ class _Silence:
                 self._filters.__exit__(None, None, None)
 
 
-_silence = _Silence()
+quiet = Silence()
 
 
 class Unreadable(Exception):
@@ -75,7 +75,7 @@ def decode(path: Path, *, orient: bool = True) -> Image.Image:
     before they are decoded. Nothing is printed, but for what libtiff itself writes to stderr about damaged TIFF files.
     """
     try:
-        with _silence, Image.open(path, formats=FORMATS) as image:
+        with quiet, Image.open(path, formats=FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise Unreadable(_too_large(image))
             image.load()

@@ -30,8 +30,8 @@ class ImageSet:
     root: Path
     records: tuple[Record, ...]
     classes: tuple[str, ...]
-    notes: tuple[str, ...] = ()  # what the user should know: counts that differ from the published ones, missing files
     thumbnail: int | None = None  # every image is first shrunk to a long side of at most so many pixels (protocol 4.2)
+    notes: tuple[str, ...] = ()  # what the user should know: counts that differ from the published ones, missing files
 
     @property
     def fingerprint(self) -> str:
@@ -70,7 +70,12 @@ class Files(Protocol):
 
 def plain(found: Files, per_class: int | None) -> ImageSet:
     """The images of a data set alone, without labels; raises DataError if some per class are asked for."""
-    if per_class is not None:
-        raise DataError(f"--per-class needs classes, but {found.root} is read as {found.kind}, where images have none.")
+    without_classes(per_class, found.root, found.kind)
     records = tuple(Record(image.path, image.name, None, image.size) for image in found.images)
-    return ImageSet(found.name, found.kind, found.root, records, (), found.notes)
+    return ImageSet(found.name, found.kind, found.root, records, (), notes=found.notes)
+
+
+def without_classes(per_class: int | None, root: Path, kind: str) -> None:
+    """Raise DataError if images per class are asked for where images have no class."""
+    if per_class is not None:
+        raise DataError(f"--per-class needs classes, but {root} is read as {kind}, where images have none.")
