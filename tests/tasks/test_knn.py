@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from tests.tasks.kept import Kept, image_set
-from vitscope.errors import DataError, ModelError
+from vitscope.errors import DataError, ModelError, TaskError
 from vitscope.tasks import nearest as module
 from vitscope.tasks.labelled import evenly, labels_in, meet
 from vitscope.tasks.nearest import Sizes, nearest, unit_rows
@@ -211,10 +211,10 @@ def test_no_more_than_a_tile_is_read_at_a_time(monkeypatch):
 def test_k_above_the_gallery_is_left_out_and_said():
     assert usable((200, 10, 20, 20, 100), 150) == ((10, 20, 100), ("k = 200 is left out: train has 150 images.",))
     assert usable((10,), 10) == ((10,), ())
-    with pytest.raises(DataError, match="5 images, fewer than the smallest k, 10"):
+    with pytest.raises(TaskError, match="5 images, fewer than the smallest k, 10"):
         usable((10, 20), 5)
     for ks in ((), (0, 10), (-1,)):
-        with pytest.raises(DataError, match="at least 1"):
+        with pytest.raises(TaskError, match="at least 1"):
             usable(ks, 5)
 
 
@@ -265,5 +265,5 @@ def test_a_limit_above_the_set_changes_nothing_and_0_is_refused():
     images = image_set([0, 1], ("ant", "bee"))
     assert evenly(images, None) is images
     assert evenly(images, 2) is images
-    with pytest.raises(DataError, match="--limit 0"):
+    with pytest.raises(TaskError, match="--limit 0"):
         evenly(images, 0)

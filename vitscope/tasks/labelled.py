@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from vitscope.data.records import ImageSet, Record
-from vitscope.errors import DataError
+from vitscope.errors import DataError, TaskError
 
 
 def meet(gallery: ImageSet, queries: ImageSet) -> tuple[ImageSet, tuple[str, ...]]:
@@ -47,7 +47,7 @@ def evenly(images: ImageSet, limit: int | None) -> ImageSet:
     if limit is None or limit >= len(images.records):
         return images
     if limit < 1:
-        raise DataError(f"--limit {limit} keeps no image: it must be at least 1.")
+        raise TaskError(f"--limit {limit} keeps no image: it must be at least 1.")
     seen: Counter[int | None] = Counter()
     turns = []
     for place, record in enumerate(images.records):

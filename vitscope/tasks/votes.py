@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from vitscope.errors import DataError
+from vitscope.errors import TaskError
 from vitscope.tasks import VectorsOfSet
 from vitscope.tasks.nearest import SIZES, nearest, unit_rows
 
@@ -18,13 +18,13 @@ TOP = 5
 def usable(ks: Sequence[int], gallery: int) -> tuple[tuple[int, ...], tuple[str, ...]]:
     """The k that a gallery of so many images has neighbours for, ascending, and a sentence for the others.
 
-    Raises DataError if there are none, or for a k below 1.
+    Raises TaskError if there are none, or for a k below 1.
     """
     if not ks or min(ks) < 1:
-        raise DataError(f"--k {','.join(map(str, ks))}: neighbours to vote are needed, at least 1.")
+        raise TaskError(f"--k {','.join(map(str, ks))}: neighbours to vote are needed, at least 1.")
     kept = tuple(sorted({k for k in ks if k <= gallery}))
     if not kept:
-        raise DataError(
+        raise TaskError(
             f"k-NN: train has {gallery} images, fewer than the smallest k, {min(ks)}: choose a smaller one with --k."
         )
     left = ", ".join(str(k) for k in sorted(set(ks)) if k > gallery)
