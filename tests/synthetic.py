@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from tests import features
 from vitscope.geometry import Geometry, patch_distance
-from vitscope.spec import Spec
+from vitscope.spec import Protocol, Spec
 from vitscope.store.lock import lock
 from vitscope.store.writer import Measured, RunWriter
 
@@ -51,10 +52,13 @@ def write(
     finished: bool = True,
     seed: int = 0,
     started: str = "2026-01-02T03:04:05+00:00",
+    block: int = 0,
+    protocol: Protocol = "corrected",
 ) -> Path:
     """Write one run into `cache` and return its folder; `metrics` are those of METRICS that it holds, None: all.
 
-    Metrics that do not apply (no prefix, no classes, no gallery) are left out as an extraction leaves them out.
+    Metrics that do not apply (no prefix, no classes, no gallery) are left out as an extraction leaves them out. With
+    `block`, it also holds what an extraction keeps of features (`tests.features`), in Gram blocks of so many images.
     """
     geometry = Geometry(layers, heads, tuple(prefix), *grid, (PATCH, PATCH))
     sample = [_image(geometry, index, seed) for index in range(images)]
@@ -63,12 +67,15 @@ def write(
     results = _results(geometry, [attention for attention, _ in sample], labels, len(classes))
     if gallery:
         results["gallery"] = _gallery(sample[:gallery])
+    if block:
+        results |= features.results(geometry, images, seed, block)
     coords = {
         "gallery": {"image": names[:gallery]},
         "class-attention": {"class": list(classes)},
         "prefix-mass": {"prefix": list(prefix)},
+        **features.coords(geometry),
     }
-    writer = _writer(cache, geometry, model, dataset, list(classes), images, finished, seed, started)
+    writer = _writer(cache, geometry, model, dataset, list(classes), images, finished, seed, started, protocol)
     with lock(writer.folder):
         for metric, arrays in results.items():
             if metrics is None or metric in metrics:
@@ -218,15 +225,17 @@ def _writer(
     finished: bool,
     seed: int,
     started: str,
+    protocol: Protocol,
 ) -> RunWriter:
     spec = Spec(
         model=model,
         weights=f"random:{seed}",
         dataset=dataset,
-        images="0" * 64,
+        images=f"{images:064d}",
         image_size=(geometry.rows * PATCH, geometry.columns * PATCH),
         preprocess="short-side",
         normalization="mean 0.5 0.5 0.5, std 0.5 0.5 0.5",
+        protocol=protocol,
     )
     facts: dict[str, Any] = {
         "geometry": geometry.to_json(),

@@ -16,7 +16,7 @@ from vitscope.cli.talk import PIPE_WIDTH, Talk, console, depth, plain, result
 from vitscope.errors import ViewError
 
 if TYPE_CHECKING:
-    from vitscope.views import View
+    from vitscope.views import Options, View
 
 
 class Format(StrEnum):
@@ -31,11 +31,20 @@ class Format(StrEnum):
 
 
 class Tokens(StrEnum):
-    """The tokens that attention goes to."""
+    """The tokens that attention goes to, or that features are of."""
 
     cls = "cls"
     spatial = "spatial"
     all = "all"
+
+
+class Taps(StrEnum):
+    """Where in a block features are taken."""
+
+    block = "block"
+    norm = "norm"
+    attention = "attention"
+    mlp = "mlp"
 
 
 VIEW_HELP = "One of: " + ", ".join(catalog.VIEWS) + "."
@@ -56,7 +65,16 @@ def show(
     image: Annotated[
         str | None, typer.Option(metavar="NAME", help="One image of the gallery, not the mean.", show_default=False)
     ] = None,
-    tokens: Annotated[Tokens | None, typer.Option(help="Attention to these tokens.", show_default=False)] = None,
+    tokens: Annotated[
+        Tokens | None, typer.Option(help="Attention to these tokens, or features of them.", show_default=False)
+    ] = None,
+    taps: Annotated[
+        Taps | None,
+        typer.Option(help="cka: block or norm outputs; residual: attention or mlp.", show_default=False),
+    ] = None,
+    exact: Annotated[
+        bool, typer.Option("--exact", help="cka: of the whole set, from vectors.", show_default=False)
+    ] = False,
     cache: CacheFolder = None,
     form: Annotated[
         Format, typer.Option("--format", "-f", metavar="|".join(Format), help="What to print.")
@@ -68,16 +86,17 @@ def show(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Print a view of a measured model: a table or plot, numbers for a script, or a figure for a paper.
+    """Print a view of a measured model, or of several side by side: a plot, numbers for a script, or a figure.
 
     \b
-    json  one object, or a list of them where --model is given more than once
+    json  one object, or a list of them where --model is given more than once (cka and tasks: one of all)
     csv   one line per number, with the name of the model
     npy   the array alone; npy, png and svg want --output FILE or a pipe
 
     \b
     For example:
       vitscope show distance --model mae --format png --output distance.png
+      vitscope show cka --model mae --model dino --tokens spatial
     """
     talk = Talk.of(context, quiet=quiet, verbose=verbose)
     catalog.find("view", catalog.VIEWS, view)
@@ -85,7 +104,18 @@ def show(
     if binary and output is None and sys.stdout.isatty():
         raise ViewError(f"{form} is not for a terminal: write it with --output FILE.{form}, or send it into a pipe.")
 
-    views = [_view(view, name, cache, layer, head, query, image, tokens) for name in expand(model)]
+    from vitscope.views import Options
+
+    options = Options(
+        layer=None if layer is None else layer - 1,
+        head=None if head is None else head - 1,
+        query=query,
+        image=image,
+        tokens=tokens,
+        taps=taps,
+        exact=exact or None,
+    )
+    views = _views(view, cache, expand(model), options)
     if form is Format.table and output is None:
         _print(views)
         return
@@ -102,27 +132,16 @@ def show(
     talk.say(f"written to {output}")
 
 
-def _view(
-    name: str,
-    model: str,
-    cache: Path | None,
-    layer: int | None,
-    head: int | None,
-    query: str | None,
-    image: str | None,
-    tokens: str | None,
-) -> View:
+def _views(name: str, cache: Path | None, models: list[str], options: Options) -> list[View]:
+    """One view of all models where it sets them side by side, else one of each."""
     from vitscope.store.reader import Cache
-    from vitscope.views import Options
 
-    options = Options(
-        layer=None if layer is None else layer - 1,
-        head=None if head is None else head - 1,
-        query=query,
-        image=image,
-        tokens=tokens,
-    )
-    return catalog.load("view", catalog.VIEWS, name)(Cache(cache_folder(cache)).find(model), options)
+    shown = catalog.VIEWS[name]
+    make = catalog.load("view", catalog.VIEWS, name)
+    found = Cache(cache_folder(cache))
+    if shown.several:
+        return [make(found, models, options)]
+    return [make(found.find(model, shown.task), options) for model in models]
 
 
 def _print(views: Sequence[View]) -> None:

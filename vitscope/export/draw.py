@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from vitscope.export.curves import curves
 from vitscope.export.drawing import Box, Drawing, bar_axes, colour_bar, inside, some
+from vitscope.export.matrices import matrices
 from vitscope.export.panels import panels
 from vitscope.export.pictures import maps
 from vitscope.export.style import SEQUENTIAL, SERIES, plain, unit_label
@@ -20,8 +22,7 @@ FAINTEST = 1e-3  # of the highest attention: the lower end of a logarithmic scal
 def draw(view: View) -> Drawing:
     """The drawing that suits the dims of `view`."""
     if view.columns is not None:
-        special = {"offset": _offsets, "deviation": _deviation} if view.dims == HEADS else {}
-        return special.get(view.name, panels)(view, view.columns)
+        return _columns(view, view.columns)
     values = np.asarray(view.values, dtype=float)
     if view.dims[-2:] == ("row", "column"):
         return maps(view, values)
@@ -29,7 +30,19 @@ def draw(view: View) -> Drawing:
         return _dots(view, values)
     if view.dims[-1:] == ("token",) and len(view.dims) > 1:
         return _token_rows(view, values)
+    if len(view.dims) == 2:
+        return matrices(view, {"": Column(values=values, unit=view.unit)})
     return _bars(view, values)
+
+
+def _columns(view: View, columns: dict[str, Column]) -> Drawing:
+    """The drawing of several numbers at each place."""
+    if view.dims == ("model", "layer"):
+        return curves(view, columns)
+    if len(view.dims) == 2 and view.dims != HEADS:
+        return matrices(view, columns)
+    special = {"offset": _offsets, "deviation": _deviation} if view.dims == HEADS else {}
+    return special.get(view.name, panels)(view, columns)
 
 
 def _dots(view: View, values: np.ndarray) -> Drawing:

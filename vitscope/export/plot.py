@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from rich.console import Console
 from rich.text import Text
 
 from vitscope.export.heat import number, unit_name
@@ -13,6 +14,7 @@ from vitscope.export.palette import Depth
 
 WIDEST = 100
 LINES = 18
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 SYMBOLS = "123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
@@ -29,6 +31,25 @@ def dots(values: np.ndarray, layers: Sequence[Any], unit: str, width: int) -> li
     plot.xlabel("layer · one dot per head, the line is their mean")
     plot.ylabel("" if unit == "1" else unit_name(unit).strip())
     return _lines(plot)
+
+
+def lines(values: np.ndarray, names: Sequence[str], layers: Sequence[Any], width: int, depth: Depth) -> list[Text]:
+    """Values (S, L), a line for each of `names` over layers, drawn as its letter; NaN is not drawn."""
+    plot = _figure(min(width, WIDEST), LINES)
+    for index, row in enumerate(values):
+        known = np.isfinite(row)
+        at, heights = np.asarray(layers)[known].tolist(), row[known].tolist()
+        colour = _colour(index, len(values), depth)
+        plot.plot(at, heights, marker="braille", color=colour)
+        plot.scatter(at, heights, marker=LETTERS[index % len(LETTERS)], color=colour)
+    known = values[np.isfinite(values)]
+    low, high = (min(0.0, float(known.min())), float(known.max())) if known.size else (0.0, 1.0)
+    _ticks(plot, low, high if high > low else low + 1)
+    plot.xticks(list(layers))
+    plot.xlim(layers[0] - 0.5, layers[-1] + 0.5)
+    plot.xlabel("layer")
+    legend = "  ".join(f"{LETTERS[index % len(LETTERS)]} {name}" for index, name in enumerate(names))
+    return [*_lines(plot), *Text(legend).wrap(Console(width=width), width)]
 
 
 def scatter(x: np.ndarray, y: np.ndarray, layers: Sequence[Any], unit: str, width: int, depth: Depth) -> list[Text]:

@@ -8,16 +8,18 @@ import numpy as np
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from vitscope.export.columns import table
+from vitscope.export.columns import SPREAD, table
 from vitscope.export.grid import bars, grid
 from vitscope.export.heat import number, unit_name
 from vitscope.export.maps import maps
+from vitscope.export.matrix import matrix
 from vitscope.export.palette import Depth
-from vitscope.export.plot import dots, scatter
+from vitscope.export.plot import dots, lines, scatter
 from vitscope.export.tokens import tokens
 from vitscope.views import Column, View
 
 HEADS = ("layer", "head")
+CURVES = ("model", "layer")
 ARROWS = "→↘↓↙←↖↑↗"
 NEGLIGIBLE = 0.02  # of the largest offset: below, a direction is noise and not drawn
 
@@ -49,8 +51,11 @@ def _values(view: View, width: int, depth: Depth) -> Iterable[RenderableType]:
         layers, heads = view.coords["layer"], view.coords["head"]
         cells = grid(values, layers, heads, view.unit, width, depth)
         return [*dots(values, layers, view.unit, width), Text(), *cells]
+    if len(view.dims) == 2:
+        return _matrix(view, values, view.unit, width, depth)
     if len(view.dims) == 1:
-        return bars(values, view.coords[view.dims[0]], view.dims[0], view.unit, width)
+        name = view.dims[0]
+        return bars(values, view.coords[name], name.replace("_", " "), view.unit, width)
     return [Text(f"{number(float(values))}{unit_name(view.unit)}")]
 
 
@@ -61,7 +66,28 @@ def _columns(view: View, width: int, depth: Depth) -> Iterable[RenderableType]:
         return _offset(view, columns, width, depth)
     if view.dims == HEADS and view.name == "deviation":
         return _deviation(view, columns, width, depth)
+    if len(view.dims) == 2 and view.dims != HEADS:
+        return _matrices(view, columns, width, depth)
     return table(view, columns, width)
+
+
+def _matrices(view: View, columns: dict[str, Column], width: int, depth: Depth) -> list[Text]:
+    """Each number by itself: curves over layers, then the numbers; or the numbers alone."""
+    parts: list[Text] = []
+    for name, column in columns.items():
+        values = np.asarray(column.values, dtype=float)
+        if name.endswith(SPREAD):
+            continue
+        parts += [Text(), Text(f"{name.replace('_', ' ')}{unit_name(column.unit)}", "bold")]
+        if view.dims == CURVES:
+            parts += lines(values, view.coords["model"], view.coords["layer"], width, depth)
+        parts += [Text(), *_matrix(view, values, column.unit, width, depth)]
+    return parts[1:]
+
+
+def _matrix(view: View, values: np.ndarray, unit: str, width: int, depth: Depth) -> list[Text]:
+    down, across = (view.coords[dim] for dim in view.dims)
+    return matrix(values, (down, across), view.dims, unit, width, depth)
 
 
 def _offset(view: View, columns: dict[str, Column], width: int, depth: Depth) -> list[Text]:

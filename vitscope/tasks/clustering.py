@@ -5,6 +5,9 @@ from __future__ import annotations
 import warnings
 
 import numpy as np
+from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
 from vitscope.errors import ModelError
 
@@ -18,9 +21,6 @@ def kmeans(vectors_ID: np.ndarray, clusters: int, seed: int = 0) -> np.ndarray:
     Features are taken as they are: no standardising, no unit length. Where fewer rows than `clusters` differ, some
     clusters stay empty. Raises ModelError for features that are not finite.
     """
-    from sklearn.cluster import KMeans
-    from sklearn.exceptions import ConvergenceWarning
-
     vectors = np.asarray(vectors_ID, dtype=np.float32)
     if not np.isfinite(vectors).all():
         raise ModelError(
@@ -51,15 +51,11 @@ def purity(labels_I: np.ndarray, clusters_I: np.ndarray) -> float:
 
 def nmi(labels_I: np.ndarray, clusters_I: np.ndarray) -> float:
     """Mutual information over the arithmetic mean of the two entropies, as scikit-learn computes it."""
-    from sklearn.metrics import normalized_mutual_info_score
-
     return float(normalized_mutual_info_score(labels_I, clusters_I, average_method="arithmetic"))
 
 
 def ari(labels_I: np.ndarray, clusters_I: np.ndarray) -> float:
     """Rand index adjusted for chance (Hubert and Arabie 1985), as scikit-learn computes it: 0 by chance, 1 at best."""
-    from sklearn.metrics import adjusted_rand_score
-
     return float(adjusted_rand_score(labels_I, clusters_I))
 
 

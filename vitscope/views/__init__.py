@@ -1,7 +1,7 @@
-"""Views: numbers of one run, ready to show or print. numpy only.
+"""Views: numbers of one run or several, ready to show or print. numpy only.
 
-A view is one file with `view(run, options) -> View` and one line in `catalog.VIEWS`. Layers and heads count from 0 in
-`Options` and from 1 in `View.coords`.
+A view is one file with `view(run, options) -> View` and one line in `catalog.VIEWS`; one that sets several models side
+by side is `view(cache, models, options)`. Layers and heads count from 0 in `Options` and from 1 in `View.coords`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ class Options:
     query: str | None = None  # "cls", "spatial", "all", "pure" or "ROW,COL" counted from 1
     image: str | None = None  # a file name of the gallery; None: the mean over all images
     tokens: str | None = None  # "cls", "spatial" or "all"
+    taps: str | None = None  # of features: "block", "norm", "attention" or "mlp"
+    exact: bool | None = None  # CKA of the whole set instead of blocks
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from vitscope.store.reader import Result, Run
 from vitscope.store.text import printable, shown
 from vitscope.views import Column, Options, View
 
-OPTIONS = ("query", "image", "tokens")
+OPTIONS = ("query", "image", "tokens", "taps", "exact")
 
 
 @dataclass(frozen=True)
@@ -62,16 +62,23 @@ class Selection:
 
 def select(run: Run, options: Options, view: str, *, uses: tuple[str, ...] = ()) -> Selection:
     """The layers and heads asked for; raises ViewError when they do not exist or `view` has no use for an option."""
-    for option in OPTIONS:
+    refuse(options, view, uses=uses)
+    exists(run, "layer", options.layer, run.geometry.layers)
+    exists(run, "head", options.head, run.geometry.heads)
+    return Selection(run, options.layer, options.head)
+
+
+def exists(run: Run, kind: str, asked: int | None, count: int) -> None:
+    """ViewError for a layer or head (from 0) that the model does not have."""
+    if asked is not None and not 0 <= asked < count:
+        raise ViewError(f"there is no {kind} {asked + 1}: {run.model} has {kind}s 1 to {count}.")
+
+
+def refuse(options: Options, view: str, *, uses: tuple[str, ...] = (), among: tuple[str, ...] = OPTIONS) -> None:
+    """ViewError when one of the options `among` was given that `view` has no use for."""
+    for option in among:
         if getattr(options, option) is not None and option not in uses:
             raise ViewError(f"the view {view!r} does not depend on --{option}: leave it out.")
-    for kind, asked, count in (
-        ("layer", options.layer, run.geometry.layers),
-        ("head", options.head, run.geometry.heads),
-    ):
-        if asked is not None and not 0 <= asked < count:
-            raise ViewError(f"there is no {kind} {asked + 1}: {run.model} has {kind}s 1 to {count}.")
-    return Selection(run, options.layer, options.head)
 
 
 def fitting(result: Result, name: str, *shape: int) -> np.ndarray:
