@@ -53,14 +53,18 @@ TRAITS: dict[str, Callable[[], nn.Module]] = {
 def build(trait: str) -> nn.Module:
     """The model with this trait, weights drawn from a seed and wide enough that attention is far from uniform."""
     torch.manual_seed(0)
-    model = TRAITS[trait]()
+    return widen(TRAITS[trait]()).eval()
+
+
+def widen(model: nn.Module) -> nn.Module:
+    """Add seeded noise to the weights of `model`, so that its attention is far from uniform; returns the model."""
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             wide = 0.2 if parameter.ndim > 1 else 0.05
             if not name.endswith("norm.weight"):
                 parameter.add_(wide * torch.randn(parameter.shape, generator=generator))
-    return model.eval()
+    return model
 
 
 def images(trait: str, count: int = 2) -> torch.Tensor:
