@@ -90,6 +90,10 @@ METRICS: dict[str, Entry] = {
     "gallery": Entry("vitscope.metrics.gallery:Gallery", "a few images with all their attention"),
     "vectors": Entry("vitscope.metrics.vectors:Vectors", "CLS and mean patch token of every image, for tasks"),
     "grams": Entry("vitscope.metrics.grams:Grams", "Gram matrices of every layer's tokens, for CKA"),
+    "norm-grams": Entry("vitscope.metrics.grams:NormGrams", "Gram matrices after each block's norms, for CKA"),
+    "residual-grams": Entry("vitscope.metrics.grams:ResidualGrams", "Gram matrices of skips and branches, for CKA"),
+    "residual-norms": Entry("vitscope.metrics.norms:ResidualNorms", "how long a skip is against its branch"),
+    "token-norms": Entry("vitscope.metrics.norms:TokenNorms", "how long patch tokens are, and how many stand out"),
 }
 
 TASKS: dict[str, Entry] = {}

@@ -42,6 +42,8 @@ class Metric(Protocol):
     version: ClassVar[int]
     """Goes up whenever the numbers change, so that old results are not taken for new ones."""
     unit: ClassVar[str]
+    needs: ClassVar[str]
+    """What a model and images must have for it to apply, in a few words."""
     dims: ClassVar[Mapping[str, tuple[str, ...]]]
     """Name of each resulting array → the names of its dimensions."""
     sums: Any

@@ -14,6 +14,7 @@ class Attention:
 
     version: ClassVar[int] = 1
     unit: ClassVar[str] = "1"
+    needs: ClassVar[str] = "tokens"
     dims: ClassVar = {"mean": ("layer", "head", "query", "key")}
     adds: ClassVar = Mean
 

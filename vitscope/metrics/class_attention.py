@@ -16,6 +16,7 @@ class ClassAttention:
 
     version: ClassVar[int] = 1
     unit: ClassVar[str] = "1"
+    needs: ClassVar[str] = "class folders"
     dims: ClassVar = {"mean": ("class", "layer", "head", "key")}
     adds: ClassVar = Mean
 

@@ -21,6 +21,7 @@ class Distance:
 
     version: ClassVar[int] = 1
     unit: ClassVar[str] = "image side"
+    needs: ClassVar[str] = "patches"
     dims: ClassVar = {"mean": ("layer", "head"), "std": ("layer", "head")}
     adds: ClassVar = Moments
 

@@ -17,6 +17,7 @@ class Entropy:
 
     version: ClassVar[int] = 1
     unit: ClassVar[str] = "nat"
+    needs: ClassVar[str] = "tokens"
     dims: ClassVar = {"mean": ("layer", "head"), "std": ("layer", "head")}
     adds: ClassVar = Moments
 

@@ -16,6 +16,7 @@ class Gallery:
 
     version: ClassVar[int] = 1
     unit: ClassVar[str] = "1"
+    needs: ClassVar[str] = "--gallery of 1 or more"
     dims: ClassVar = {
         "attention": ("image", "layer", "head", "query", "key"),
         "crop": ("image", "row", "column", "channel"),

@@ -6,11 +6,17 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from vitscope.batch import OUTPUT, Features
+from vitscope.batch import NORMS, OUTPUT, RESIDUAL, Features
 from vitscope.metrics import Setting
 from vitscope.metrics.rows import Blocks
 
 CHUNK = 1 << 18  # numbers; tokens are centred and multiplied in pieces that stay in a CPU's cache
+
+
+def _dims(*names: str) -> dict[str, tuple[str, ...]]:
+    """Names and dims of the arrays of some kinds of Gram."""
+    grams = dict.fromkeys(names, ("layer", "block", "image", "other"))
+    return {**grams, **{f"{name}-range": ("layer", "block") for name in names}, "places": ("block", "image")}
 
 
 class Grams:
@@ -24,11 +30,8 @@ class Grams:
 
     version: ClassVar[int] = 1
     unit: ClassVar[str] = "1"
-    dims: ClassVar = {
-        **dict.fromkeys(("cls", "spatial", "all"), ("layer", "block", "image", "other")),
-        **{f"{name}-range": ("layer", "block") for name in ("cls", "spatial", "all")},
-        "places": ("block", "image"),
-    }
+    needs: ClassVar[str] = "blocks whose output is their tokens"
+    dims: ClassVar = _dims("cls", "spatial", "all")
     adds: ClassVar = Blocks
     at: ClassVar = (OUTPUT,)
 
@@ -51,6 +54,60 @@ class Grams:
                 found["cls"] = others if self.prefix == 1 else gram(tokens[:, :1])
             for name, matrix in found.items():
                 self.sums.put(name, features.layer, block, rows, matrix[:, :-1], spread(matrix))
+
+
+class NormGrams:
+    """The same of the outputs of the two norms of each block, all tokens (protocols 3.3): `norm1` and `norm2`.
+
+    The paper compares all layers of two models there, before attention and before the MLP.
+    """
+
+    version: ClassVar[int] = 1
+    unit: ClassVar[str] = "1"
+    needs: ClassVar[str] = "blocks with two norms"
+    dims: ClassVar = _dims(*NORMS)
+    adds: ClassVar = Blocks
+    at: ClassVar = NORMS
+
+    def __init__(self, setting: Setting) -> None:
+        self.sums = Blocks(self.at, setting.geometry.layers, setting.block, setting.places, setting.device)
+
+    @staticmethod
+    def applies(setting: Setting) -> bool:
+        return setting.taps.issuperset(NORMS)
+
+    def look(self, features: Features) -> None:
+        of_all_tokens(self.sums, features)
+
+
+class ResidualGrams:
+    """The same of the summands of the residual additions, all tokens (protocols 3.4): skip and branch of attention and
+    of the MLP. The branch is what is added, after LayerScale or gamma.
+    """
+
+    version: ClassVar[int] = 1
+    unit: ClassVar[str] = "1"
+    needs: ClassVar[str] = "blocks that add attention and then the MLP to the stream, each in one step"
+    dims: ClassVar = _dims(*RESIDUAL)
+    adds: ClassVar = Blocks
+    at: ClassVar = RESIDUAL
+
+    def __init__(self, setting: Setting) -> None:
+        self.sums = Blocks(self.at, setting.geometry.layers, setting.block, setting.places, setting.device)
+
+    @staticmethod
+    def applies(setting: Setting) -> bool:
+        return setting.taps.issuperset(RESIDUAL)
+
+    def look(self, features: Features) -> None:
+        of_all_tokens(self.sums, features)
+
+
+def of_all_tokens(sums: Blocks, features: Features) -> None:
+    """Keep the Gram of all tokens of each block under the name of the place."""
+    for block, images, rows in sums.blocks_of(features.images.places):
+        matrix = gram(features.tokens_BTD[images])
+        sums.put(features.place, features.layer, block, rows, matrix[:, :-1], spread(matrix))
 
 
 def gram(tokens_BTD: Tensor) -> Tensor:

@@ -19,6 +19,7 @@ class HeadDeviation:
 
     version: ClassVar[int] = 1
     unit: ClassVar[str] = "1"
+    needs: ClassVar[str] = "two heads or more"
     dims: ClassVar = {"mean": ("layer",), "std": ("layer",)}
     adds: ClassVar = Moments
 

@@ -20,6 +20,7 @@ class PositionDeviation:
 
     version: ClassVar[int] = 1
     unit: ClassVar[str] = "1"
+    needs: ClassVar[str] = "two patches or more"
     dims: ClassVar = {"mean": ("layer", "head"), "std": ("layer", "head")}
     adds: ClassVar = Moments
 

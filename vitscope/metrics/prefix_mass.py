@@ -14,6 +14,7 @@ class PrefixMass:
 
     version: ClassVar[int] = 1
     unit: ClassVar[str] = "1"
+    needs: ClassVar[str] = "a CLS token or registers"
     dims: ClassVar = {"mean": ("layer", "head", "prefix"), "std": ("layer", "head", "prefix")}
     adds: ClassVar = Moments
 

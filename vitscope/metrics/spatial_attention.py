@@ -18,6 +18,7 @@ class SpatialAttention:
 
     version: ClassVar[int] = 1
     unit: ClassVar[str] = "1"
+    needs: ClassVar[str] = "patches"
     dims: ClassVar = {"mean": ("layer", "head", "query", "key")}
     adds: ClassVar = Mean
 

@@ -18,26 +18,27 @@ class Vectors:
 
     version: ClassVar[int] = 1
     unit: ClassVar[str] = "1"
+    needs: ClassVar[str] = "blocks whose output is their tokens"
     dims: ClassVar = {"rows": ("tokens", "layer", "row", "width"), "places": ("row",)}
     adds: ClassVar = Rows
     at: ClassVar = (OUTPUT,)
 
     def __init__(self, setting: Setting) -> None:
         g = setting.geometry
-        self.tokens = kinds(setting)
+        self.tokens = self.coords(setting)["tokens"]
         self.sums = Rows(len(self.tokens), g.layers, setting.width, setting.places, setting.device)
 
     @staticmethod
     def applies(setting: Setting) -> bool:
         return OUTPUT in setting.taps
 
+    @staticmethod
+    def coords(setting: Setting) -> dict[str, list[str]]:
+        """The names along the dims."""
+        return {"tokens": ["cls", "spatial"] if "cls" in setting.geometry.prefix else ["spatial"]}
+
     def look(self, features: Features) -> None:
         places = features.images.places
         for number, kind in enumerate(self.tokens):
             vectors = features.tokens_BTD[:, 0] if kind == "cls" else features.patches_BPD.mean(1)
             self.sums.put(features.layer, number, vectors, places)
-
-
-def kinds(setting: Setting) -> tuple[str, ...]:
-    """What there are vectors of."""
-    return ("cls", "spatial") if "cls" in setting.geometry.prefix else ("spatial",)

@@ -100,11 +100,11 @@ def _applicable(names: Sequence[str], setting: Setting, watcher: Watcher) -> dic
     """The metrics asked for that this model and these images have."""
     metrics = {name: cast("type[Metric]", catalog.load("metric", catalog.METRICS, name)) for name in names}
     fitting = {name: metric for name, metric in metrics.items() if metric.applies(setting)}
-    missing = [name for name in metrics if name not in fitting]
+    missing = [f"{name} (needs {metric.needs})" for name, metric in metrics.items() if name not in fitting]
     if not fitting:
         raise ModelError(
-            f"nothing to measure: {', '.join(missing)} does not apply to this model and these images (class-attention "
-            f"needs class folders, prefix-mass a CLS token or registers); leave out --metrics to measure what does."
+            f"nothing to measure: this model and these images have nothing for {', '.join(missing)}; leave out "
+            "--metrics to measure what applies."
         )
     if missing:
         watcher.tell(f"does not apply to this model and these images: {', '.join(missing)}")

@@ -8,7 +8,6 @@ import numpy as np
 
 from vitscope.data.records import ImageSet
 from vitscope.metrics import Metric, Setting
-from vitscope.metrics.vectors import kinds
 from vitscope.store.writer import Measured, RunWriter
 
 COUNTS = {"crop", "place", "places"}  # arrays without a unit
@@ -34,13 +33,12 @@ def _coords(
 ) -> dict[str, list[str]]:
     """The names along the dims that have names."""
     dims = {dim for shape in metric.dims.values() for dim in shape}
-    coords = dict(getattr(metric, "coords", {}))
+    named = getattr(metric, "coords", None)
+    coords: dict[str, list[str]] = named(setting) if named else {}
     if "class" in dims:
         coords["class"] = list(images.classes)
     if "prefix" in dims:
         coords["prefix"] = list(setting.geometry.prefix)
-    if "tokens" in dims:
-        coords["tokens"] = list(kinds(setting))
     if "place" in metric.dims:
         coords["image"] = [images.records[int(place)].name for place in values.get("place", ())]
     return coords
