@@ -82,8 +82,8 @@ def _ratios(streams: dict[str, np.ndarray], geometry: Geometry) -> dict[str, Mea
         both = zip(streams[f"{branch}-skip"], streams[f"{branch}-branch"], strict=True)
         ratios.append([[_length(skip[:, part]) / _length(added[:, part]) for part in parts] for skip, added in both])
     dims = ("branch", "layer", "tokens")
-    return {name: Measured(values.astype(np.float32), dims, "1")
-            for name, values in (("mean", np.mean(ratios, axis=-1)), ("std", np.std(ratios, axis=-1, ddof=1)))}  # fmt: skip
+    arrays = {"mean": np.mean(ratios, axis=-1), "std": np.std(ratios, axis=-1, ddof=1)}
+    return {name: Measured(values.astype(np.float32), dims, "1") for name, values in arrays.items()}
 
 
 def _length(values: np.ndarray) -> np.ndarray:

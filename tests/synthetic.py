@@ -33,6 +33,7 @@ METRICS = (
     "position-deviation",
     "gallery",
 )
+OF_HEADS = ("attention", "aligned", "distance", "offset", "heads", "deviation")  # views of a number for every head
 Arrays = dict[str, Measured]
 
 

@@ -30,7 +30,10 @@ def test_models_have_a_tag_that_timm_has_weights_for_or_a_file(name):
     from timm.models import is_model_pretrained, list_pretrained
 
     model = catalog.MODELS[name]
-    if model.file is None:
+    if model.by_hand:
+        assert model.original is not None
+        assert model.timm not in list_pretrained()  # its tags are other weights
+    elif model.file is None:
         assert "." in model.timm
         assert is_model_pretrained(model.timm)
         assert model.timm in list_pretrained()
@@ -68,12 +71,14 @@ def test_metrics_keep_their_promises(name):
 
 
 @pytest.mark.parametrize("name", catalog.VIEWS)
-def test_views_take_a_run_and_options(name):
+def test_views_take_a_run_or_several_and_options(name):
     from vitscope.views import View
 
     view = catalog.load("view", catalog.VIEWS, name)
     signature = inspect.signature(view, eval_str=False)
-    assert list(signature.parameters) == ["run", "options"]
+    several = catalog.VIEWS[name].several
+    assert list(signature.parameters) == (["cache", "models", "options"] if several else ["run", "options"])
+    assert not catalog.VIEWS[name].task or catalog.VIEWS[name].task in catalog.TASKS
     assert signature.return_annotation in {View, "View"}
 
 

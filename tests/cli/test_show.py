@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests import synthetic
 from tests.cli.conftest import one_sentence
-from vitscope import catalog
 
 FORMATS = ["table", "json", "csv", "npy", "png", "svg"]
 NARROWED = {
@@ -33,7 +33,7 @@ CASES = [  # figures take longest: what they show of each shape is tested in tes
 
 
 @pytest.mark.parametrize(("form", "narrowed"), CASES)
-@pytest.mark.parametrize("view", catalog.VIEWS)
+@pytest.mark.parametrize("view", synthetic.OF_HEADS)
 def test_every_view_in_every_format(vitscope, cache, view, form, narrowed):
     done = vitscope("show", view, "--model", "synthetic", "--cache", cache, "--format", form, *narrowed)
     assert (done.code, done.err) == (0, "")
@@ -109,7 +109,7 @@ def test_attention_of_every_kind(vitscope, cache, options, form):
 
 
 @pytest.mark.parametrize("form", FORMATS)
-@pytest.mark.parametrize("view", catalog.VIEWS)
+@pytest.mark.parametrize("view", synthetic.OF_HEADS)
 def test_a_model_without_prefix_and_with_a_grid_that_is_not_square(vitscope, cache, view, form):
     assert vitscope("show", view, "--model", "wide", "--cache", cache, "--format", form).code == 0
 

@@ -172,7 +172,7 @@ def test_the_four_averages(mode, run, attention):
         close(one.values, oracles.average(mode, half[index : index + 1], run.geometry), 1e-6)
 
 
-@pytest.mark.parametrize("name", catalog.VIEWS)
+@pytest.mark.parametrize("name", synthetic.OF_HEADS)
 @pytest.mark.parametrize(("layer", "head"), [(1, None), (None, 2), (1, 2)])
 def test_one_layer_or_head_is_a_part_of_all(name, layer, head, run):
     whole, part = show(name, run), show(name, run, layer=layer, head=head)
@@ -195,7 +195,7 @@ def test_one_layer_or_head_is_a_part_of_all(name, layer, head, run):
         assert part.columns[column].values.shape == tuple(len(part.coords[dim]) for dim in part.dims)
 
 
-@pytest.mark.parametrize("name", catalog.VIEWS)
+@pytest.mark.parametrize("name", synthetic.OF_HEADS)
 def test_every_view_says_what_it_is(name, run):
     view = show(name, run)
     assert (view.name, view.model, view.dataset) == (name, "synthetic", "shapes")

@@ -30,7 +30,7 @@ def show(name: str, run: Run, **options) -> View:
     return catalog.load("view", catalog.VIEWS, name)(run, Options(**options))
 
 
-@pytest.mark.parametrize("name", catalog.VIEWS)
+@pytest.mark.parametrize("name", synthetic.OF_HEADS)
 def test_layers_and_heads_that_do_not_exist(name, tmp_path):
     run = write(tmp_path)
     with pytest.raises(ViewError, match="there is no layer 3: synthetic has layers 1 to 2"):
@@ -41,8 +41,8 @@ def test_layers_and_heads_that_do_not_exist(name, tmp_path):
         show(name, run, layer=-1)
 
 
-@pytest.mark.parametrize("name", sorted(set(catalog.VIEWS) - {"attention"}))
-@pytest.mark.parametrize("option", ["query", "image", "tokens"])
+@pytest.mark.parametrize("name", sorted(set(synthetic.OF_HEADS) - {"attention"}))
+@pytest.mark.parametrize("option", ["query", "image", "tokens", "taps", "exact"])
 def test_options_that_change_nothing(name, option, tmp_path):
     with pytest.raises(ViewError, match=f"'{name}' does not depend on --{option}: leave it out"):
         show(name, write(tmp_path), **{option: "cls"})
@@ -71,7 +71,7 @@ def test_images_of_the_gallery(tmp_path):
         show("attention", without, image="x.jpg")
 
 
-@pytest.mark.parametrize("name", catalog.VIEWS)
+@pytest.mark.parametrize("name", synthetic.OF_HEADS)
 def test_a_run_without_anything_says_what_to_measure(name, tmp_path):
     run = write(tmp_path, metrics=["class-attention"])
     with pytest.raises(NotMeasured, match=f"vitscope extract --model synthetic --data DIR --metrics {NEEDS[name]}`"):
@@ -107,7 +107,7 @@ def test_a_model_without_prefix_misses_nothing(tmp_path):
     assert not [name for name in view.columns if name.startswith("to_")]
 
 
-@pytest.mark.parametrize("name", catalog.VIEWS)
+@pytest.mark.parametrize("name", synthetic.OF_HEADS)
 def test_arrays_of_another_shape_are_damage(name, tmp_path):
     run = write(tmp_path)
     bigger = run.geometry.to_json() | {"rows": 5, "heads": 4}

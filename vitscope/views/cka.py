@@ -32,10 +32,10 @@ def view(cache: Cache, models: list[str], options: Options) -> View:
                   (model, other_model)
 
     With `options.layer` one or two models have dims (other_layer,). `options.tokens`: all (the default), cls or
-    spatial; `options.taps`: block, the outputs of blocks, or norm, those of the LayerNorms before attention and MLP (what the
-    paper compares layer by layer). `options.exact` gives columns unbiased and biased over the vectors of all images
-    instead of blocks; its tokens are cls (the default) or spatial, the mean over patches. Raises ViewError for options
-    that do not go together and models that were not measured on the same images, NotMeasured.
+    spatial. `options.taps`: block, the outputs of blocks, or norm, those of the LayerNorms before attention and MLP,
+    which the paper compares layer by layer. `options.exact` gives columns unbiased and biased over the vectors of all
+    images instead of blocks; its tokens are cls (the default) or spatial, the mean over patches. Raises ViewError for
+    options that do not go together and models that were not measured on the same images, NotMeasured.
     """
     refuse(options, "cka", uses=("tokens", "taps", "exact", "layer"), among=("query", "image", "head"))
     runs = [cache.find(model) for model in models]
