@@ -209,7 +209,7 @@ def test_no_more_than_a_tile_is_read_at_a_time(monkeypatch):
 
 
 def test_k_above_the_gallery_is_left_out_and_said():
-    assert usable((200, 10, 20, 20, 100), 150) == ((10, 20, 100), ("k = 200 is left out: train has 150 images.",))
+    assert usable((200, 10, 20, 20, 100), 150) == ((10, 20, 100), ("k = 200 is left out: train has 150 images",))
     assert usable((10,), 10) == ((10,), ())
     with pytest.raises(TaskError, match="5 images, fewer than the smallest k, 10"):
         usable((10, 20), 5)
@@ -223,7 +223,7 @@ def test_classes_meet_by_name_not_by_number():
     val = image_set([0, 1, 1, 2], ("bee", "cat", "dog"), "val")
     kept, notes = meet(train, val)
     assert [record.name for record in kept.records] == ["val/0.png", "val/1.png", "val/2.png"]
-    assert notes == ("1 images of val are left out: their classes have no image in train (dog).",)
+    assert notes == ("1 images of val are left out: their classes have no image in train (dog)",)
     assert labels_in(kept, train.classes).tolist() == [1, 2, 2]
     assert labels_in(val, train.classes).tolist() == [1, 2, 2, -1]
     same = image_set([1, 0], ("ant", "bee"), "val")

@@ -38,7 +38,7 @@ def meet(gallery: ImageSet, queries: ImageSet) -> tuple[ImageSet, tuple[str, ...
         return queries, ()
     missing = [name for name in present(queries) if name not in known]
     lost = len(queries.records) - len(kept)
-    sentence = f"{lost} images of val are left out: their classes have no image in train ({_some(missing)})."
+    sentence = f"{lost} images of val are left out: their classes have no image in train ({_some(missing)})"
     return replace(queries, records=kept), (sentence,)
 
 

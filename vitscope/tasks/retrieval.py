@@ -117,7 +117,7 @@ def _counts(queries: np.ndarray, asked: int) -> tuple[str, ...]:
     """A sentence for the queries that a difficulty leaves out."""
     few = [f"{count} in {name}" for name, count in zip(DIFFICULTIES, queries, strict=True) if count < asked]
     return (
-        (f"of {asked} queries a right answer have: {', '.join(few)}; the others are left out of its mean.",)
+        (f"of {asked} queries a right answer have: {', '.join(few)}; the others are left out of its mean",)
         if few
         else ()
     )

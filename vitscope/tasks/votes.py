@@ -28,7 +28,7 @@ def usable(ks: Sequence[int], gallery: int) -> tuple[tuple[int, ...], tuple[str,
             f"k-NN: train has {gallery} images, fewer than the smallest k, {min(ks)}: choose a smaller one with --k."
         )
     left = ", ".join(str(k) for k in sorted(set(ks)) if k > gallery)
-    return kept, (f"k = {left} is left out: train has {gallery} images.",) if left else ()
+    return kept, (f"k = {left} is left out: train has {gallery} images",) if left else ()
 
 
 def class_scores(similarity_QK: np.ndarray, labels_QK: np.ndarray, classes: int, temperature: float) -> np.ndarray:
