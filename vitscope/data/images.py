@@ -30,9 +30,7 @@ def read(root: Path, *, limit: int | None = None, per_class: int | None = None) 
     sorted, those of which an image was kept. Raises DataError: no such folder, nothing to read in it, a folder that
     may not be read, a selection that makes no sense.
     """
-    for option, count in (("--limit", limit), ("--per-class", per_class)):
-        if count is not None and count < 1:
-            raise DataError(f"{option} {count} keeps no image: it must be at least 1.")
+    check(limit, per_class)
     try:
         mode = root.stat().st_mode
     except OSError as error:
@@ -40,10 +38,10 @@ def read(root: Path, *, limit: int | None = None, per_class: int | None = None) 
     if not stat.S_ISDIR(mode):
         return _single(root, mode, per_class)
     others: Counter[str] = Counter()
-    in_classes = not any(not is_folder and _is_image(name) for name, is_folder in _entries(root))
+    in_classes = not any(not is_folder and is_image(name) for name, is_folder in entries(root))
     if per_class is not None and not in_classes:
         raise DataError(f"--per-class needs class folders, but {root} has images at its top: use --limit instead.")
-    names = _walk(root, "", frozenset(), others)
+    names = walk(root, "", frozenset(), others)
     chosen = list(islice(names if per_class is None else _first_of_each(names, per_class), limit))
     if not chosen:
         raise DataError(_nothing(root, others))
@@ -55,36 +53,43 @@ def read(root: Path, *, limit: int | None = None, per_class: int | None = None) 
     return ImageSet(_called(root), "images", root, records, classes)
 
 
+def check(limit: int | None, per_class: int | None) -> None:
+    """Raise DataError for a selection that keeps nothing."""
+    for option, count in (("--limit", limit), ("--per-class", per_class)):
+        if count is not None and count < 1:
+            raise DataError(f"{option} {count} keeps no image: it must be at least 1.")
+
+
 def _single(path: Path, mode: int, per_class: int | None) -> ImageSet:
     """The set of one image."""
-    if not (stat.S_ISREG(mode) and _is_image(path.name)):
+    if not (stat.S_ISREG(mode) and is_image(path.name)):
         raise DataError(f"{path} is neither a folder nor a file with one of the suffixes {_suffixes()}.")
     if per_class is not None:
         raise DataError(f"--per-class needs class folders, but {path} is one image.")
     return ImageSet(_called(path), "images", path.parent, (Record(path, path.name, None, _size(path)),), ())
 
 
-def _walk(folder: Path, prefix: str, above: frozenset[tuple[int, int]], others: Counter[str]) -> Iterator[str]:
+def walk(folder: Path, prefix: str, above: frozenset[tuple[int, int]], others: Counter[str]) -> Iterator[str]:
     """Relative names of the images below `folder` in string order; suffixes of other files are counted in `others`.
 
     Sorting folders with their "/" makes the order of the walk the order of the paths, so that nothing need be read
     beyond the images that are wanted. `above` identifies the folders on the way here.
     """
-    entries = _entries(folder)
+    inside = entries(folder)
     status = folder.stat()
     here = (status.st_dev, status.st_ino)
     if here in above:
         return
-    for name, is_folder in entries:
+    for name, is_folder in inside:
         if is_folder:
-            yield from _walk(folder / name, f"{prefix}{name}/", above | {here}, others)
-        elif _is_image(name):
+            yield from walk(folder / name, f"{prefix}{name}/", above | {here}, others)
+        elif is_image(name):
             yield f"{prefix}{name}"
         else:
             others[PurePath(name).suffix.lower()] += 1
 
 
-def _entries(folder: Path) -> list[tuple[str, bool]]:
+def entries(folder: Path) -> list[tuple[str, bool]]:
     """(name, is a folder) of everything in `folder` that is a folder, a file or a broken link, sorted as paths are."""
     try:
         with os.scandir(folder) as scan:
@@ -93,8 +98,8 @@ def _entries(folder: Path) -> list[tuple[str, bool]]:
         raise DataError(
             f"the folder {folder} cannot be read ({error.strerror}): make it readable, or move it out of the data set."
         ) from None
-    entries = [(name, is_folder) for name, is_folder in kinds if is_folder is not None]
-    return sorted(entries, key=lambda entry: f"{entry[0]}/" if entry[1] else entry[0])
+    known = [(name, is_folder) for name, is_folder in kinds if is_folder is not None]
+    return sorted(known, key=lambda entry: f"{entry[0]}/" if entry[1] else entry[0])
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool | None:
@@ -126,7 +131,8 @@ def _top(name: str) -> str:
     return name.partition("/")[0]
 
 
-def _is_image(name: str) -> bool:
+def is_image(name: str) -> bool:
+    """Whether a file is called like an image, in any case of letters."""
     return name.rpartition(".")[2].lower() in SUFFIXES and "." in name
 
 

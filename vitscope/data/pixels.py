@@ -6,6 +6,7 @@ depths by their range. Colour profiles are not applied, as in the protocols that
 
 from __future__ import annotations
 
+import io
 import logging
 import threading
 import warnings
@@ -13,6 +14,8 @@ from pathlib import Path
 
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
+
+from vitscope.data import parquet
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "DIB", "TIFF", "PPM", "GIF")  # by content; EPS would start a program
 MAX_PIXELS = 178_956_970  # where Pillow speaks of a decompression bomb
@@ -68,14 +71,15 @@ class Unreadable(Exception):
 
 
 def decode(path: Path, *, orient: bool = True) -> Image.Image:
-    """The image in `path` as 8-bit RGB, the first one if there are several.
+    """The image in `path` as 8-bit RGB, the first one if there are several; `path` may lead into a parquet file.
 
     `orient` turns it upright as its EXIF orientation says (Pillow does so with TIFF in any case). Raises Unreadable
     for a file that is missing, cut short, damaged, not an image, or of more than MAX_PIXELS pixels; those are refused
     before they are decoded. Nothing is printed, but for what libtiff itself writes to stderr about damaged TIFF files.
     """
     try:
-        with quiet, Image.open(path, formats=FORMATS) as image:
+        source = io.BytesIO(parquet.image(path)) if parquet.holds(path) else path
+        with quiet, Image.open(source, formats=FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise Unreadable(_too_large(image))
             image.load()
@@ -169,7 +173,9 @@ def _too_large(image: Image.Image) -> str:
 def _reason(path: Path, error: Exception) -> str:
     """A few words for whatever opening or decoding `path` raised."""
     if isinstance(error, UnidentifiedImageError):
-        return "no image, or its header is damaged" if path.stat().st_size else "the file is empty"
+        return (
+            "the file is empty" if path.is_file() and not path.stat().st_size else "no image, or its header is damaged"
+        )
     if isinstance(error, Image.DecompressionBombError):
         return f"too large: at most {MAX_PIXELS:,} pixels are decoded"
     if isinstance(error, MemoryError):
