@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, TypeVar
 
+from vitscope import paper
 from vitscope.errors import UnknownName
+from vitscope.paper import Model
 
 T = TypeVar("T")
 
@@ -30,15 +32,10 @@ class Shown(Entry):
 
 
 @dataclass(frozen=True)
-class Model:
-    """A model with a short name: the timm architecture with its exact tag, and how it was trained."""
+class Evaluation(Entry):
+    """A task: its `target` is a class of vitscope.tasks."""
 
-    timm: str
-    method: str
-    supervision: str  # explicit, contrastive or reconstruction
-    about: str
-    file: str | None = None  # weights that vitscope ships, relative to the package; None: the tag's, from the Hub
-    arguments: Mapping[str, Any] = field(default_factory=dict)  # what makes the architecture another size
+    kinds: tuple[str, ...] = ()  # the data that it is for, names of DATASETS; the first is drawn in the embedded world
 
 
 _SMALL = {"img_size": 80, "patch_size": 8, "embed_dim": 96, "depth": 8, "num_heads": 6}
@@ -54,10 +51,7 @@ def _demo(method: str, supervision: str, about: str) -> Model:
 
 
 MODELS: dict[str, Model] = {
-    "fs": Model("vit_base_patch16_224.augreg_in21k_ft_in1k", "FS", "explicit", "labels; ViT-B/16"),
-    "clip": Model("vit_base_patch16_clip_quickgelu_224.openai", "CLIP", "explicit", "image and text; ViT-B/16"),
-    "dino": Model("vit_base_patch16_224.dino", "DINO", "contrastive", "self-distillation; ViT-B/16"),
-    "mae": Model("vit_base_patch16_224.mae", "MAE", "reconstruction", "masked pixels; ViT-B/16"),
+    **paper.MODELS,
     "demo-fs": _demo("FS", "explicit", "labels; the embedded world"),
     "demo-clip": _demo("CLIP", "explicit", "image and text; the embedded world"),
     "demo-dino": _demo("DINO", "contrastive", "self-distillation; the embedded world"),
@@ -67,6 +61,12 @@ MODELS: dict[str, Model] = {
 }
 
 GROUPS: dict[str, tuple[str, ...]] = {
+    "paper": ("fs", "clip", "dino", "moco", "mae", "beit"),
+    "paper-all": (  # in the order of the paper's tables
+        *("fs-s32", "fs-s16", "fs-b32", "fs", "fs-b8", "fs-l16", "clip-b32", "clip", "clip-l14"),
+        *("dino-s16", "dino-s8", "dino", "dino-b8", "moco-s16", "moco", "mae", "mae-l16", "mae-h14"),
+        *("beit", "beit-l16"),
+    ),
     "demo": tuple(name for name, model in MODELS.items() if model.file),
 }
 
@@ -96,7 +96,22 @@ METRICS: dict[str, Entry] = {
     "token-norms": Entry("vitscope.metrics.norms:TokenNorms", "how long patch tokens are, and how many stand out"),
 }
 
-TASKS: dict[str, Entry] = {}
+TASKS: dict[str, Evaluation] = {
+    "knn": Evaluation("vitscope.tasks.knn:Knn", "classification by nearest neighbours", kinds=("imagenet",)),
+    "retrieval": Evaluation(
+        "vitscope.tasks.retrieval:Retrieval", "the same place in other photographs", kinds=("roxford5k", "rparis6k")
+    ),
+    "davis": Evaluation("vitscope.tasks.davis:Davis", "objects followed through a video", kinds=("davis",)),
+    "spair": Evaluation("vitscope.tasks.spair:SPair", "keypoints found again in another image", kinds=("spair",)),
+    "saliency": Evaluation(
+        "vitscope.tasks.saliency:Saliency", "heads' attention against masks of objects", kinds=("partimagenet", "coco")
+    ),
+    "clusters": Evaluation(
+        "vitscope.tasks.clusters:Clusters", "k-means of images against classes", kinds=("imagenet", "images")
+    ),
+    "objects": Evaluation("vitscope.tasks.objects:Objects", "k-means of objects against labels", kinds=("coco",)),
+    "parts": Evaluation("vitscope.tasks.parts:Parts", "k-means of parts against labels", kinds=("partimagenet",)),
+}
 
 VIEWS: dict[str, Shown] = {
     "attention": Shown("vitscope.views.attention:view", "where a query token looks, on average or in one image"),
@@ -105,6 +120,22 @@ VIEWS: dict[str, Shown] = {
     "offset": Shown("vitscope.views.offset:view", "mean displacement of every head's attention"),
     "heads": Shown("vitscope.views.heads:view", "every number and tag of every head in one table"),
     "deviation": Shown("vitscope.views.deviation:view", "deviation over heads and over token positions"),
+    "cka": Shown("vitscope.views.cka:view", "how alike layers and models are (CKA)", several=True),
+    "residual": Shown("vitscope.views.residual:view", "what attention and MLP add to the stream"),
+    "norms": Shown("vitscope.views.norms:view", "norms of patch tokens, and outliers among them"),
+    "clusters": Shown(
+        "vitscope.views.clusters:view", "how well clusters agree with classes", task="clusters", several=True
+    ),
+    "objects": Shown("vitscope.views.tasks:objects", "how well clusters find objects", task="objects", several=True),
+    "parts": Shown("vitscope.views.tasks:parts", "how well clusters find parts", task="parts", several=True),
+    "knn": Shown("vitscope.views.tasks:knn", "accuracy of nearest neighbours", task="knn", several=True),
+    "retrieval": Shown("vitscope.views.tasks:retrieval", "retrieval, mAP", task="retrieval", several=True),
+    "davis": Shown("vitscope.views.tasks:davis", "video segmentation, J and F", task="davis", several=True),
+    "spair": Shown("vitscope.views.tasks:spair", "keypoint matching, PCK", task="spair", several=True),
+    "saliency": Shown(
+        "vitscope.views.tasks:saliency", "IoU of attention with masks of objects", task="saliency", several=True
+    ),
+    "summary": Shown("vitscope.views.summary:view", "the best layer of every model in every task", several=True),
 }
 
 

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import difflib
-import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
-import timm
 import torch
 from huggingface_hub.errors import HfHubHTTPError
-from torch import Tensor, nn
+from torch import nn
 
-from vitscope import catalog
-from vitscope.errors import ModelError, UnknownName, VitscopeError
+from vitscope.errors import ModelError, WeightsError
 from vitscope.models import checkpoint as checkpoints
-from vitscope.models import hub
+from vitscope.models import fit, hub, huggingface, layouts, names, noise, positions, traits
+from vitscope.models.archives import TorchScript, file_digest
+from vitscope.models.huggingface import Described
+from vitscope.models.names import Named
+from vitscope.paper import Normalisation, Original
 
-RANDOM = "random"
-RANDOM_ARCHITECTURE = "vit_base_patch16_224"
 SEED = 0
 PACKAGE = Path(__file__).parents[1]
+
+Size = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -32,11 +31,11 @@ class Loaded:
     name: str  # as the user named it
     module: nn.Module
     weights: str  # identity of the weights: "sha256:…", or "random:SEED"
-    image_size: tuple[int, int]  # height, width
+    image_size: Size  # height, width
     mean: tuple[float, float, float]  # normalisation, RGB in 0 … 1
     std: tuple[float, float, float]
     checkpoint: dict[str, str] | None  # file and its sha256
-    notes: tuple[str, ...]  # sentences for the user: what was dropped, which size was taken
+    notes: tuple[str, ...]  # sentences for the user: which layout, what was dropped, which size was taken
 
     @property
     def normalization(self) -> str:
@@ -45,163 +44,196 @@ class Loaded:
 
 
 @dataclass(frozen=True)
-class _Kind:
-    """What a name stands for, before anything is built."""
+class _Source:
+    """Where weights come from."""
 
-    name: str  # as the user gave it
-    timm: str  # architecture, perhaps with a tag
-    untrained: bool = False
-    file: Path | None = None  # weights that vitscope ships
-    arguments: Mapping[str, Any] = field(default_factory=dict)
+    file: Path
+    label: str  # what messages call it
+    shipped: bool = False
 
-    def create(self, image_size: tuple[int, int] | None, *, pretrained: bool = False) -> nn.Module:
-        """timm's model without its classifier, at another image size when one is asked for; raises ModelError."""
-        arguments = {**self.arguments, **({} if image_size is None else {"img_size": image_size})}
-        try:
-            module = timm.create_model(self.timm, pretrained=pretrained, num_classes=0, **arguments)
-        except (TypeError, AssertionError, ValueError) as error:
-            asked = "" if image_size is None else f" for images of {image_size[0]}×{image_size[1]} pixels"
-            raise ModelError(f"{self.name} cannot be built{asked}: {str(error).splitlines()[0]}") from error
-        _check_patches(self.name, module, image_size)
-        return module
+    def described(self) -> Described | None:
+        """What the config.json beside it says; None where there is none."""
+        folder = self.file.parent
+        return huggingface.describe(folder) if (folder / huggingface.CONFIG).is_file() else None
 
 
-def load(name: str, checkpoint: Path | None = None, image_size: tuple[int, int] | None = None) -> Loaded:
-    """Build the model called `name` with its own weights, or with those of `checkpoint`.
+def load(
+    name: str,
+    checkpoint: Path | None = None,
+    image_size: Size | None = None,
+    torchscript: TorchScript = "refuse",
+) -> Loaded:
+    """Build the model called `name` with its own weights, or with those of `checkpoint` (a file, or a folder).
 
-    `name` is a catalog name, timm/NAME with or without a tag, random, or random/NAME for an untrained model.
-    Raises UnknownName, ModelError (cannot be built so), WeightsError (no weights, or wrong ones).
+    `name` is a catalog name, timm/NAME with or without a tag, hf-hub:ORG/NAME, random (noise), or random/NAME for an
+    untrained model. Raises UnknownName, ModelError (cannot be built so), WeightsError (no weights, or wrong ones).
     """
-    kind = _resolve(name)
-    notes: list[str] = []
-    if checkpoint is not None and kind.untrained:
+    named = names.resolve(name)
+    if checkpoint is not None and (named.untrained or name == names.RANDOM):
         raise ModelError(f"{name} has random weights by definition: give either --checkpoint or a random model.")
-    file = checkpoint or kind.file
-    if kind.untrained:
+    if name == names.RANDOM:
+        return _loaded(named, noise.build(image_size), image_size, noise.WEIGHTS)
+    if named.untrained:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(SEED)
-            module = kind.create(image_size)
-    elif file is not None:
-        module = _from_file(kind, file, image_size, notes)
-    else:
-        module = _from_hub(kind, image_size)
+            return _loaded(named, named.create(image_size), image_size, f"random:{SEED}")
+    source = _source(named, checkpoint)
+    if source is None:
+        return _from_timm(named, image_size)
+    return _from_file(named, source, image_size, torchscript)
+
+
+def _loaded(
+    named: Named,
+    module: nn.Module,
+    image_size: Size | None,
+    weights: str,
+    source: _Source | None = None,
+    notes: tuple[str, ...] = (),
+    normalisation: Normalisation | None = None,
+) -> Loaded:
     module.eval().requires_grad_(False)
     config = cast("dict[str, Any]", module.pretrained_cfg)
-    half = (0.5, 0.5, 0.5)
+    own = named.entry.normalisation if named.entry else normalisation
+    mean, std = own or (tuple(config["mean"]), tuple(config["std"]))
     return Loaded(
-        name=name,
+        name=named.name,
         module=module,
-        weights=f"random:{SEED}" if kind.untrained else checkpoints.weights_digest(module),
+        weights=weights,
         image_size=image_size or _size(module),
-        mean=half if name == RANDOM else tuple(config["mean"]),
-        std=half if name == RANDOM else tuple(config["std"]),
-        checkpoint=None if file is None else {"file": file.name, "sha256": checkpoints.file_digest(file)},
-        notes=tuple(notes),
+        mean=mean,
+        std=std,
+        checkpoint=None if source is None else {"file": source.label, "sha256": file_digest(source.file)},
+        notes=notes,
     )
 
 
-def _resolve(name: str) -> _Kind:
-    """What `name` stands for; raises UnknownName."""
-    if name == RANDOM:
-        return _Kind(name, RANDOM_ARCHITECTURE, untrained=True)
-    family, _, rest = name.partition("/")
-    if (entry := catalog.MODELS.get(rest if family == RANDOM else name)) is not None:
-        untrained = family == RANDOM
-        file = PACKAGE / entry.file if entry.file and not untrained else None
-        return _Kind(name, entry.timm, untrained, file, entry.arguments)
-    if family in {"timm", RANDOM} and rest:
-        _known(rest)
-        return _Kind(name, rest, untrained=family == RANDOM)
-    known = [*catalog.MODELS, RANDOM]
-    if timm.is_model(name.partition(".")[0]):
-        known.append(f"timm/{name}")
-    raise UnknownName("model", name, known)
-
-
-def _known(timm_name: str) -> None:
-    architecture, _, tag = timm_name.partition(".")
-    if not timm.is_model(architecture):
-        family = architecture.split("_")[0]
-        near = timm.list_models(f"{family}_*") or timm.list_models(f"*{family}*") or timm.list_models("vit_*")
-        raise _Near("timm model", architecture, near)
-    if tag and timm_name not in timm.list_pretrained(f"{architecture}.*"):
-        raise _Near("weights tag", timm_name, timm.list_pretrained(f"{architecture}.*"))
-
-
-class _Near(UnknownName):
-    """Of hundreds of names, the message shows only the nearest."""
-
-    def __init__(self, kind: str, name: str, known: list[str]) -> None:
-        near = difflib.get_close_matches(name, known, n=3, cutoff=0.3) or sorted(known)[:3]
-        VitscopeError.__init__(self, f"no {kind} is called {name!r}. Did you mean {' or '.join(near)}?")
-
-
-def _check_patches(name: str, module: nn.Module, image_size: tuple[int, int] | None) -> None:
-    """Raise ModelError when patches do not fill an image of this size."""
-    patch = _patch(module)
-    if image_size is None or patch is None or not (image_size[0] % patch[0] or image_size[1] % patch[1]):
-        return
-    near = "×".join(str(max(round(side / edge), 1) * edge) for side, edge in zip(image_size, patch, strict=True))
-    raise ModelError(
-        f"{name} has patches of {patch[0]}×{patch[1]} pixels, which do not fill images of "
-        f"{image_size[0]}×{image_size[1]}; {near} would work."
-    )
-
-
-def _patch(module: nn.Module) -> tuple[int, int] | None:
-    """Height and width of a patch in pixels, where the model says so."""
-    return getattr(getattr(module, "patch_embed", None), "patch_size", None)
-
-
-def _size(module: nn.Module) -> tuple[int, int]:
+def _size(module: nn.Module) -> Size:
     """Height and width that the model was built for."""
     fixed = getattr(getattr(module, "patch_embed", None), "img_size", None)
     height, width = fixed or module.pretrained_cfg["input_size"][1:]  # type: ignore[index,call-overload]
     return int(height), int(width)
 
 
-def _from_hub(kind: _Kind, image_size: tuple[int, int] | None) -> nn.Module:
+# Where weights come from
+
+
+def _source(named: Named, checkpoint: Path | None) -> _Source | None:
+    """The file to read; None where timm gets it. Raises WeightsError where it has to be given and is not."""
+    if checkpoint is None and named.entry is not None and named.entry.file:
+        file = PACKAGE / named.entry.file
+        return _Source(file, file.name, shipped=True)
+    if checkpoint is None and not named.repository:
+        if named.entry is not None and named.entry.by_hand:
+            raise _by_hand(named)
+        return None
+    if checkpoint is None:
+        file = huggingface.weights_of(hub.snapshot(named.name, named.repository))
+        return _Source(file, f"{named.repository}/{file.name}")
+    if not checkpoint.is_dir():
+        return _Source(checkpoint, checkpoint.name)
+    file = huggingface.weights_of(checkpoint)
+    return _Source(file, f"{checkpoint.name}/{file.name}")
+
+
+def _by_hand(named: Named) -> WeightsError:
+    original = named.entry and named.entry.original
+    assert original is not None
+    return WeightsError(
+        f"the weights of {named.name} have to be supplied by hand, timm has none: get {original.file} from "
+        f"{original.where} and give it with --checkpoint {original.file}."
+    )
+
+
+def _from_timm(named: Named, image_size: Size | None) -> Loaded:
     """The weights of timm's tag, from the Hugging Face cache or the Hub; never random ones instead."""
-    hub.check(kind.name, kind.timm)
+    hub.check(named.name, named.timm)
     try:
-        return kind.create(image_size, pretrained=True)
+        module = named.create(image_size, pretrained=True)
     except (OSError, RuntimeError, HfHubHTTPError) as error:
-        raise hub.missing(kind.name, kind.timm, error) from error
+        raise hub.missing(named.name, named.timm, hub.repository_of(named.timm), error) from error
+    file = hub.taken(named.timm)
+    notes = [named.entry.caution] if named.entry and named.entry.caution else []
+    own = tuple(cast("dict[str, Any]", module.pretrained_cfg)["input_size"][1:])
+    if image_size is not None and image_size != own:
+        notes.append(f"position table resampled from images of {_pixels(own)} to {_pixels(image_size)} pixels")
+    changes = []
+    if names.quick_gelu(named.timm):
+        changes = traits.give(module, layouts.Traits(activation="quick_gelu"), named.timm)
+        notes.append("QuickGELU in place of timm's exact GELU, as OpenAI trained these weights")
+    source = None if file is None else _Source(file, f"{hub.repository_of(named.timm)}/{file.name}")
+    return _loaded(named, module, image_size, checkpoints.weights_digest(module, changes), source, tuple(notes))
 
 
-def _from_file(kind: _Kind, path: Path, image_size: tuple[int, int] | None, notes: list[str]) -> nn.Module:
-    """The architecture with the weights of a file, at the image size asked for, else that of the file's position table.
+def _from_file(named: Named, source: _Source, image_size: Size | None, torchscript: TorchScript) -> Loaded:
+    """The architecture with the weights of a file, at the image size asked for, else that of its position tables."""
+    described = None
+    if named.repository:
+        described = source.described() or huggingface.describe(hub.snapshot(named.name, named.repository))
+        named = replace(named, timm=described.timm, arguments=described.arguments)
+    tensors = checkpoints.read(source.file, torchscript)
+    layout = layouts.recognise(tensors, source.label)
+    converted = layout.convert(tensors)
+    if layout.config and (described := described or source.described()) is not None:
+        converted = replace(converted, traits=described.traits)
+    elif layout.config:
+        unsaid = f"no config.json beside {source.label}: LayerNorm eps and activation are those of {named.name}"
+        converted = replace(converted, notes=(*converted.notes, unsaid))
+    fit.check_method(named, layout, converted, source.label)
+    module, sized = _filled(named, source, layout, converted, image_size)
+    changes = traits.give(module, converted.traits, source.label)
+    notes = () if source.shipped else (*_told(named, source, layout, converted, changes), *sized)
+    digest = checkpoints.weights_digest(module, changes)
+    return _loaded(named, module, image_size, digest, source, notes, described and described.normalisation)
 
-    A position table of another size is resampled by timm (bicubic), as it does with its own weights.
+
+def _filled(
+    named: Named, source: _Source, layout: layouts.Layout, converted: layouts.Converted, image_size: Size | None
+) -> tuple[nn.Module, list[str]]:
+    """The module with the tensors in it, and what to say of position tables and of what the model has no place for.
+
+    A table of another size is resampled as timm does with its own weights (bicubic), only where a size was asked for.
     """
-    tensors = checkpoints.read(path)
-    module = kind.create(image_size)
-    implied = _implied_size(module, tensors)
+    module, notes = named.create(image_size), []
+    fit.check_size(named, module, layout, converted, source.label)
+    implied = positions.implied_size(module, converted.tensors, image_size)
     if implied is not None:
-        module = kind.create(implied)
-    dropped = checkpoints.fill(module, tensors, path.name)
+        module = named.create(implied)
+    unused = checkpoints.fill(module, converted.tensors, source.label)
+    dropped = [*converted.dropped, *unused]
+    if dropped and not source.shipped:
+        notes.append(f"left out of {source.label}: {', '.join(sorted(dropped)[:4])}{', …' if len(dropped) > 4 else ''}")
     if implied is not None and image_size is None:
         notes.append(f"images of {_pixels(implied)} pixels, as the checkpoint's position table says")
     elif implied is not None and image_size is not None:
         module.set_input_size(img_size=image_size)  # type: ignore[operator]
         notes.append(f"position table resampled from images of {_pixels(implied)} to {_pixels(image_size)} pixels")
-    if dropped:
-        notes.append(f"left out of {path.name}: {', '.join(sorted(dropped)[:4])}{' …' if len(dropped) > 4 else ''}")
-    return module
+    return module, notes
 
 
-def _pixels(size: tuple[int, int]) -> str:
+def _told(
+    named: Named, source: _Source, layout: layouts.Layout, converted: layouts.Converted, changes: list[str]
+) -> list[str]:
+    """What a user should know of a file: its layout, what it says of the model, whether it is the published one."""
+    notes = [f"{source.label} is in the layout of {layout.name}", *converted.notes]
+    if changes:
+        notes.append(f"{' and '.join(changes)}, as {'its config.json says' if layout.config else layout.name + ' has'}")
+    original = named.entry.original if named.entry else None
+    return notes + (_published(source, original, named.entry.caution) if named.entry and original else [])
+
+
+def _published(source: _Source, original: Original, caution: str) -> list[str]:
+    """Whether the file is the one that the paper used, as far as its digest or its name tells."""
+    kind, _, digits = original.digest.partition(":")
+    if digits and source.file.name == original.file:
+        found = file_digest(source.file, kind)
+        if found.startswith(digits):
+            return [f"{kind} as published: {original.file}"]
+        return [f"not the published {original.file}: its {kind} begins with {found[:6]}, not {digits[:6]}"]
+    if caution and source.file.name != original.file:
+        return [f"the paper used {original.file}; whether {source.label} is the same cannot be told"]
+    return []
+
+
+def _pixels(size: Size) -> str:
     return f"{size[0]}×{size[1]}"
-
-
-def _implied_size(module: nn.Module, tensors: dict[str, Tensor]) -> tuple[int, int] | None:
-    """The square image size of the file's position table when it differs from the model's; None when they agree."""
-    table, own = tensors.get("pos_embed"), getattr(module, "pos_embed", None)
-    patch = _patch(module)
-    if table is None or own is None or patch is None or table.ndim != 3 or table.shape == own.shape:
-        return None
-    prefix = own.shape[1] - module.patch_embed.num_patches  # type: ignore[union-attr,operator]
-    edge = math.isqrt(max(table.shape[1] - prefix, 0))
-    if edge * edge != table.shape[1] - prefix or edge == 0:
-        return None
-    return edge * patch[0], edge * patch[1]

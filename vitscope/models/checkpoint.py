@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import pickle
 import warnings
 import zipfile
+import zlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from vitscope.errors import WeightsError
-from vitscope.models import pickles
+from vitscope.models import archives, pickles
+from vitscope.models.archives import TorchScript
 
-NESTED = ("state_dict_ema", "model_ema", "state_dict", "model")
+NESTED = ("state_dict_ema", "model_ema", "state_dict", "model", "module")
 """Keys under which training scripts keep the weights."""
+
+PAIRED = ("student", "teacher")
+"""DINO keeps two networks side by side."""
 
 NOT_USED = ("head.", "head_dist.", "fc_norm.", "attn_pool.", "mask_token")
 """What a checkpoint may hold besides the blocks: classifiers and training aids, which no analysis reads."""
 
 
-def read(path: Path) -> dict[str, Tensor]:
-    """Name → tensor of a .safetensors file, or of a file written by torch.save (loaded with weights_only=True).
+def read(path: Path, torchscript: TorchScript = "refuse") -> dict[str, Tensor]:
+    """Name → tensor of a .safetensors or .npz file, or of one written by torch.save (loaded with weights_only=True).
 
     Raises WeightsError when the file is missing, damaged, no checkpoint, or holds anything but tensors and containers.
     """
@@ -33,19 +41,31 @@ def read(path: Path) -> dict[str, Tensor]:
         raise WeightsError(
             f"no checkpoint at {path}: {'it is a folder' if path.is_dir() else 'there is no such file'}."
         )
-    content = _safetensors(path) if path.suffix == ".safetensors" else _torch(path)
-    for key in NESTED:
-        if isinstance(content, dict) and isinstance(content.get(key), dict):
-            content = content[key]
-            break
-    tensors = {}
-    if isinstance(content, dict):
-        tensors = {
-            str(name).removeprefix("module."): value for name, value in content.items() if torch.is_tensor(value)
-        }
+    if path.suffix == ".safetensors":
+        content = _safetensors(path)
+    elif path.suffix == ".npz":
+        content = _npz(path)
+    elif archives.is_archive(path):
+        content = archives.read(path, torchscript)
+    else:
+        content = _torch(path)
+    tensors = _named(content)
     if not tensors:
         raise WeightsError(f"{path} is not a checkpoint: it holds no named tensors.")
     return tensors
+
+
+def _named(content: Any) -> dict[str, Tensor]:
+    """The named tensors of what a file holds, out of the container that a training script put them in."""
+    if not isinstance(content, dict):
+        return {}
+    if all(isinstance(content.get(side), dict) for side in PAIRED):
+        content = {f"{side}.{name}": value for side in PAIRED for name, value in content[side].items()}
+    for key in NESTED:
+        if isinstance(content.get(key), dict):
+            content = content[key]
+            break
+    return {str(name).removeprefix("module."): value for name, value in content.items() if torch.is_tensor(value)}
 
 
 def _safetensors(path: Path) -> dict[str, Tensor]:
@@ -55,11 +75,20 @@ def _safetensors(path: Path) -> dict[str, Tensor]:
         raise WeightsError(_not_whole(path, error, "a safetensors file")) from error
 
 
+def _npz(path: Path) -> dict[str, Tensor]:
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return {name: torch.from_numpy(np.asarray(arrays[name])) for name in arrays.files}
+    except (OSError, ValueError, TypeError, zipfile.BadZipFile, zlib.error, EOFError, AttributeError) as error:
+        raise WeightsError(_not_whole(path, error, "an .npz file of plain arrays")) from error
+
+
 def _torch(path: Path) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what torch remarks about odd files says nothing to the user
-            return torch.load(path, map_location="cpu", weights_only=True)
+            with torch.serialization.safe_globals([argparse.Namespace]):  # what MAE and DINO keep their options in
+                return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise WeightsError(_unsafe(path, error)) from error
     except Exception as error:  # a file that is no checkpoint can make the unpickler raise anything
@@ -134,17 +163,16 @@ def _list(names: list[str], what: str) -> str:
     return f"{what}: {', '.join(names[:3])}{more}"
 
 
-def weights_digest(model: nn.Module) -> str:
-    """sha256 over the names, shapes and bytes of all parameters and buffers: the same weights, the same digest."""
+def weights_digest(model: nn.Module, changes: Iterable[str] = ()) -> str:
+    """sha256 over the names, shapes and bytes of all parameters and buffers: the same weights, the same digest.
+
+    `changes` says how the model differs from its architecture besides ("LayerNorm eps 1e-12"), and counts as well.
+    """
     digest = hashlib.sha256()
     for name, tensor in sorted(model.state_dict().items()):
         value = tensor.detach().cpu().contiguous()
         digest.update(f"{name} {tuple(value.shape)} {value.dtype}\n".encode())
         digest.update(value.reshape(-1).view(torch.uint8).numpy().data)
+    for change in changes:
+        digest.update(f"{change}\n".encode())
     return f"sha256:{digest.hexdigest()}"
-
-
-def file_digest(path: Path) -> str:
-    """sha256 of a file, as hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

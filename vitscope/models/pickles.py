@@ -8,7 +8,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
-HARMLESS = re.compile(r"(torch|collections)\.\w+(\.\w+)*")  # what torch.save writes for plain tensors
+HARMLESS = re.compile(r"(torch|collections)\.\w+(\.\w+)*|argparse\.Namespace")
+"""What torch.save writes for plain tensors, and the one class besides that is allowed: it only keeps options."""
+
 STORES = {"PUT", "BINPUT", "LONG_BINPUT"}
 FETCHES = {"GET", "BINGET", "LONG_BINGET"}
 

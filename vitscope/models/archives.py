@@ -1,0 +1,59 @@
+"""TorchScript archives, as OpenAI published CLIP: loading one compiles code that is in it, so it has to be allowed."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+import zipfile
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from vitscope import catalog
+from vitscope.errors import WeightsError
+
+TorchScript = Literal["refuse", "known", "any"]
+"""Which archives are loaded: none, published ones by their sha256, any."""
+
+
+def file_digest(path: Path, algorithm: str = "sha256") -> str:
+    """sha256 (or another digest) of a file, as hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, algorithm).hexdigest()
+
+
+def is_archive(path: Path) -> bool:
+    """Whether a file is a TorchScript archive: a zip with compiled code and constants."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except (OSError, ValueError, zipfile.BadZipFile):
+        return False
+    return any("/code/" in name for name in names) and any(name.endswith("/constants.pkl") for name in names)
+
+
+def published() -> dict[str, str]:
+    """sha256 → name of the files whose whole digest is known."""
+    files = [model.original for model in catalog.MODELS.values() if model.original]
+    return {file.digest.removeprefix("sha256:"): file.file for file in files if len(file.digest) == len("sha256:") + 64}
+
+
+def read(path: Path, allowed: TorchScript) -> dict[str, Tensor]:
+    """The tensors of an archive; raises WeightsError unless its sha256 is known and `allowed`, or any is."""
+    known = published().get(file_digest(path))
+    if allowed == "refuse" or (allowed == "known" and known is None):
+        whose = f"OpenAI's {known}, by its sha256" if known else "none that is known by its sha256"
+        option = "--allow-torchscript" if known else "--allow-any-torchscript"
+        raise WeightsError(
+            f"{path} is a TorchScript archive, {whose}: loading it compiles code that is in it, so it was not loaded; "
+            f"{option} loads it{'' if known else ', if you trust where it came from'}."
+        )
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that TorchScript is deprecated helps nobody here
+            state = torch.jit.load(path, map_location="cpu").state_dict()
+    except Exception as error:  # an archive that is damaged can make the compiler raise anything
+        raise WeightsError(f"{path} is a TorchScript archive that cannot be loaded: copy it again.") from error
+    return dict(state)

@@ -1,0 +1,73 @@
+"""Is this file for this model? One sentence where it is of another method, size or number of heads."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from torch import Tensor, nn
+
+from vitscope import catalog
+from vitscope.errors import WeightsError
+from vitscope.models.layouts.base import Converted, Layout
+from vitscope.models.names import Named
+from vitscope.models.traits import heads_of
+
+NORM = re.compile(r"blocks\.\d+\.norm1\.weight")
+
+
+class Measures(NamedTuple):
+    """What the shapes of tensors under timm's names tell."""
+
+    layers: int
+    width: int
+    patch: int
+
+    def __str__(self) -> str:
+        return f"{self.layers} layers of width {self.width} with patches of {self.patch}×{self.patch}"
+
+
+def measures_of(tensors: dict[str, Tensor]) -> Measures | None:
+    """Layers, width and patch size; None where the tensors are no plain ViT's."""
+    patches = tensors.get("patch_embed.proj.weight")
+    layers = sum(bool(NORM.fullmatch(name)) for name in tensors)
+    if patches is None or patches.ndim != 4 or not layers:
+        return None
+    return Measures(layers, patches.shape[0], patches.shape[-1])
+
+
+def check_method(named: Named, layout: Layout, converted: Converted, source: str) -> None:
+    """Raise WeightsError when the layout is that of another method than the model's."""
+    if named.entry is None or not layout.methods or named.entry.method in layout.methods:
+        return
+    raise WeightsError(
+        f"{source} is a checkpoint in the layout of {layout.name}, and {named.name} stands for {named.entry.method}"
+        f"{_instead(layout, converted)}."
+    )
+
+
+def check_size(named: Named, module: nn.Module, layout: Layout, converted: Converted, source: str) -> None:
+    """Raise WeightsError when layers, width, patches or heads are not the model's."""
+    given, own = measures_of(converted.tensors), measures_of(module.state_dict())
+    if given and own and given != own:
+        raise WeightsError(f"{source} holds {given}, and {named.name} has {own}{_instead(layout, converted)}.")
+    heads, has = converted.traits.heads, heads_of(module)
+    if heads and has and heads != has:
+        raise WeightsError(
+            f"{source} was made with {heads} heads a layer, and {named.name} has {has}{_instead(layout, converted)}."
+        )
+
+
+def _instead(layout: Layout, converted: Converted) -> str:
+    """What to type instead: the models of the catalog that such a file is for."""
+    given = measures_of(converted.tensors)
+    names = [
+        name
+        for name, model in catalog.MODELS.items()
+        if model.method in layout.methods
+        and model.size
+        and given
+        and (model.size.layers, model.size.width) == (given.layers, given.width)
+        and model.size.tokens == (224 // given.patch) ** 2 + 1
+    ]
+    return f": try --model {' or '.join(names)}" if names else ""
