@@ -129,7 +129,6 @@ def test_random_masks(seed: int) -> None:
     assert overlap(*masks) == both / either
 
 
-def test_void_is_no_object() -> None:
-    mask = np.array([[0, 2], [255, 1]], np.uint8)
-    assert objects(mask) == 2
-    assert objects(np.full((2, 2), 255, np.uint8)) == 0
+def test_as_many_objects_as_the_largest_id() -> None:
+    assert objects(np.array([[0, 2], [0, 1]], np.uint8)) == objects(np.array([[2, 0]], np.uint8)) == 2
+    assert objects(np.zeros((2, 2), np.uint8)) == 0

@@ -13,7 +13,6 @@ import numpy as np
 from sklearn.neighbors import KDTree
 
 TOLERANCE = 0.008  # of the diagonal
-VOID = 255
 
 
 @dataclass(frozen=True)
@@ -42,8 +41,8 @@ def tolerance(shape: tuple[int, ...]) -> int:
 
 
 def objects(first_mask: np.ndarray) -> int:
-    """How many objects a sequence has: the largest id of its first ground truth, void (255) left out."""
-    return int(np.where(first_mask == VOID, 0, first_mask).max(initial=0))
+    """How many objects a sequence has: the largest id of its first ground truth, void pixels already 0."""
+    return int(first_mask.max(initial=0))
 
 
 def boundary(region: np.ndarray) -> np.ndarray:

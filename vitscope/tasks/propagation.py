@@ -14,6 +14,8 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
+from vitscope.tasks.tokens import unit_length
+
 PREVIOUS = 7  # frames besides the first
 RADIUS = 12  # rows and columns that a token looks away from its place
 KEPT = 5  # source tokens of a token, and those that tie with the last of them
@@ -30,12 +32,12 @@ class Propagation:
 
     def __init__(self, tokens: Tensor, mask: Tensor) -> None:
         """`tokens` is float (rows, columns, D) of the first frame, `mask` float (rows, columns, channels)."""
-        self._first = _normalised(tokens), mask
+        self._first = unit_length(tokens), mask
         self._previous: deque[tuple[Tensor, Tensor]] = deque(maxlen=PREVIOUS)
 
     def step(self, tokens: Tensor) -> Tensor:
         """The soft mask (rows, columns, channels) of the next frame, whose tokens are (rows, columns, D)."""
-        target = _normalised(tokens)
+        target = unit_length(tokens)
         context = (self._first, *self._previous)
         mask = propagate(target, [pair[0] for pair in context], [pair[1] for pair in context])
         self._previous.append((target, mask))
@@ -88,8 +90,3 @@ def decide(mask: Tensor, patch: tuple[int, int], size: tuple[int, int]) -> np.nd
     low, high = large.amin((1, 2), keepdim=True), large.amax((1, 2), keepdim=True)
     ids = torch.where(high > low, (large - low) / (high - low), large).argmax(0).to(torch.uint8).cpu().numpy()
     return np.asarray(Image.fromarray(ids).resize((size[1], size[0]), Image.Resampling.NEAREST))
-
-
-def _normalised(tokens: Tensor) -> Tensor:
-    """Tokens of unit length along the last axis, float16; a token of zeros stays one."""
-    return F.normalize(tokens.float(), dim=-1).half()
