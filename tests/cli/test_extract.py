@@ -64,6 +64,7 @@ def test_defaults(vitscope, stand, tmp_path):
     assert vars(asked.request) == {
         "model": "mae",
         "checkpoint": None,
+        "torchscript": "refuse",
         "data": tmp_path,
         "dataset": None,
         "limit": None,
@@ -82,12 +83,12 @@ def test_defaults(vitscope, stand, tmp_path):
 
 def test_every_option_arrives(vitscope, stand, tmp_path):
     options = (
-        "--checkpoint w.pth --dataset images --limit 9 --per-class 3 --image-size 224x448 --gallery 0 --precision bf16 "
-        "--protocol paper --metrics entropy,distance --restart --device cuda:1 --batch-size 4 --workers 0"
+        "--checkpoint w.pth --allow-torchscript --dataset images --limit 9 --per-class 3 --image-size 224x448 "
+        "--gallery 0 --precision bf16 --protocol paper --metrics entropy,distance --restart --device cuda:1 --batch-size 4 --workers 0"
     )
     assert vitscope("extract", "-m", "mae", "--data", tmp_path, *options.split()).code == 0
     request, resources = stand.asked[0].request, stand.asked[0].resources
-    assert request.checkpoint == Path("w.pth")
+    assert (request.checkpoint, request.torchscript) == (Path("w.pth"), "known")
     assert (request.dataset, request.limit, request.per_class) == ("images", 9, 3)
     assert (request.image_size, request.gallery, request.precision) == ((224, 448), 0, "bf16")
     assert (request.protocol, request.metrics, request.restart) == ("paper", ("distance", "entropy"), True)

@@ -12,7 +12,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vitscope import catalog
-from vitscope.cli.options import CacheFolder, Models, Quiet, Verbose, cache_folder, expand
+from vitscope.cli.options import (
+    AllowAnyTorchScript,
+    AllowTorchScript,
+    CacheFolder,
+    Checkpoint,
+    Models,
+    Quiet,
+    Verbose,
+    cache_folder,
+    expand,
+    torchscript,
+)
 from vitscope.cli.talk import Talk, fail
 from vitscope.cli.watch import duration, watch
 from vitscope.errors import DataError, VitscopeError
@@ -21,6 +32,7 @@ if TYPE_CHECKING:
     from vitscope.run.extract import Report
     from vitscope.spec import Resources
 
+UNASKED = ("images", "imagenet")  # the kinds of data that are taken, if set, where nothing is asked for
 SKIPPED_SHOWN = 5  # skipped files listed by name; --verbose lists all
 HOW = "How it is run (changes no number's meaning)"
 
@@ -78,34 +90,40 @@ def metric_names(text: str) -> tuple[str, ...]:
     return tuple(name for name in catalog.METRICS if name in wanted)
 
 
-def data_folder(data: Path | None, dataset: str | None) -> Path | None:
-    """The folder of images: --data, else the setting for this kind of data; None where neither says one."""
-    kind = dataset or "images"
-    catalog.find("kind of data", catalog.DATASETS, kind)
+def chosen_data(talk: Talk, data: Path | None, dataset: str | None) -> tuple[Path, str] | None:
+    """The folder of images and its kind: --data, else a setting, which is then said; None where neither says one."""
+    if dataset is not None:
+        catalog.find("kind of data", catalog.DATASETS, dataset)
     if data is not None:
-        return data
+        from vitscope.data.recognise import kind_of
+
+        return data, dataset or kind_of(data)
 
     from vitscope import config
 
-    setting = config.get(f"data.{kind}")
-    return Path(setting).expanduser() if setting else None
+    for kind in (dataset,) if dataset else UNASKED:
+        if setting := config.get(f"data.{kind}"):
+            talk.say(f"no --data: taking {setting}, as the setting data.{kind} says")
+            return Path(setting).expanduser(), kind
+    return None
 
 
-def embedded(talk: Talk, cache: Path) -> Path:
-    """The embedded world's images, drawn into the cache if they are not there yet."""
+def embedded(talk: Talk, cache: Path) -> tuple[Path, str]:
+    """The embedded world's images, drawn into the cache if they are not there yet, and their kind."""
     from vitscope.demo import tour
 
-    talk.say("no --data and no setting data.images: taking the images of the embedded world")
+    settings = " or ".join(f"data.{kind}" for kind in UNASKED)
+    talk.say(f"no --data and no setting {settings}: taking the images of the embedded world")
     with watch(talk, "the world") as watcher:
-        return tour.draw(cache, watcher.progress)
+        return tour.draw(cache, watcher.progress), "images"
 
 
 def extract(
     context: typer.Context,
     model: Models,
-    checkpoint: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Weights from a local file.", show_default=False)
-    ] = None,
+    checkpoint: Checkpoint = None,
+    allow_torchscript: AllowTorchScript = False,
+    allow_any_torchscript: AllowAnyTorchScript = False,
     data: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Photographs, flat or in class folders.", show_default=False),
@@ -180,9 +198,9 @@ def extract(
         raise typer.BadParameter("one file holds the weights of one model: give one --model", param_hint="--checkpoint")
     crop = image_size(size) if size else None
     names, store = metric_names(metrics), cache_folder(cache)
-    folder = data_folder(data, dataset) or embedded(talk, store)
+    folder, kind = chosen_data(talk, data, dataset) or embedded(talk, store)
 
-    resources, number_format = _resources(device, batch_size, workers, precision)
+    resources, number_format = resources_of(device, batch_size, workers, precision)
 
     def one(name: str) -> None:
         with watch(talk, name) as watcher:
@@ -192,8 +210,9 @@ def extract(
             request = Request(
                 model=name,
                 checkpoint=checkpoint,
+                torchscript=torchscript(allow_torchscript, allow_any_torchscript),
                 data=folder,
-                dataset=dataset,
+                dataset=kind,
                 limit=limit,
                 per_class=per_class,
                 image_size=crop,
@@ -210,7 +229,7 @@ def extract(
     in_turn(models, one)
 
 
-def _resources(
+def resources_of(
     device: str | None, batch_size: int | None, workers: int | None, precision: Precision | None
 ) -> tuple[Resources, str]:
     """How to run, and the number format: options first, then settings, then what fits any machine."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -28,6 +28,40 @@ Models = Annotated[
         show_default=False,
     ),
 ]
+Checkpoint = Annotated[
+    Path | None,
+    typer.Option(
+        "--checkpoint",
+        metavar="FILE",
+        help="Weights from a local file or folder, in the layout of the method, of timm or of transformers.",
+        show_default=False,
+    ),
+]
+AllowTorchScript = Annotated[
+    bool,
+    typer.Option(
+        "--allow-torchscript",
+        help="Load a checkpoint that is a TorchScript archive, if its sha256 is known, as those of OpenAI's CLIP are.",
+        show_default=False,
+    ),
+]
+AllowAnyTorchScript = Annotated[
+    bool,
+    typer.Option(
+        "--allow-any-torchscript",
+        help="Load any TorchScript archive, which compiles the code that is in it.",
+        show_default=False,
+    ),
+]
+
+
+def torchscript(known: bool, every: bool) -> Literal["refuse", "known", "any"]:
+    """Which TorchScript archives may be loaded, out of the two options.
+
+    >>> torchscript(False, False), torchscript(True, False), torchscript(True, True)
+    ('refuse', 'known', 'any')
+    """
+    return "any" if every else "known" if known else "refuse"
 
 
 def expand(models: list[str]) -> list[str]:

@@ -58,7 +58,7 @@ def evaluate(request: TaskRequest, resources: Resources, cache: Path, watcher: W
         task = _opened(request, target, watcher)
         for note in task.notes:
             watcher.tell(note)
-        model = build.load(request.model, request.checkpoint, request.image_size)
+        model = build.load(request.model, request.checkpoint, request.image_size, request.torchscript)
         for note in model.notes:
             watcher.tell(f"{request.model}: {note}")
         spec = _spec(request, task, model)

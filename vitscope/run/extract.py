@@ -54,7 +54,7 @@ def _extract(
     request: Request, resources: Resources, cache: Path, watcher: Watcher, target: torch.device, images: ImageSet
 ) -> Report:
     began = time.monotonic()
-    model = build.load(request.model, request.checkpoint, request.image_size)
+    model = build.load(request.model, request.checkpoint, request.image_size, request.torchscript)
     for note in model.notes:
         watcher.tell(f"{request.model}: {note}")
     model.module.to(target, DTYPES[request.precision])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,6 +15,7 @@ class Request:
     model: str
     data: Path
     checkpoint: Path | None = None
+    torchscript: Literal["refuse", "known", "any"] = "refuse"  # which TorchScript archives may be that checkpoint
     dataset: str | None = None
     limit: int | None = None
     per_class: int | None = None
@@ -35,6 +36,7 @@ class TaskRequest:
     model: str
     data: Path
     checkpoint: Path | None = None
+    torchscript: Literal["refuse", "known", "any"] = "refuse"  # which TorchScript archives may be that checkpoint
     dataset: str | None = None
     limit: int | None = None
     per_class: int | None = None

@@ -27,6 +27,7 @@ def vectors_of(
             model=asked.model,
             data=images.root,
             checkpoint=asked.checkpoint,
+            torchscript=asked.torchscript,
             image_size=asked.image_size,
             gallery=0,
             precision=asked.precision,
