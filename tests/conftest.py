@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import hypothesis
@@ -57,6 +57,22 @@ def photographs_in_classes(tmp_path_factory: pytest.TempPathFactory, photographs
         for name in names:
             (folder / label / name).write_bytes((photographs / name).read_bytes())
     return folder
+
+
+@pytest.fixture(scope="session")
+def world_tree(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """`world_tree(name)`: the root of one data set of the embedded world, drawn when first asked for.
+
+    Names are those of vitscope.demo.world.WRITERS: imagenet coco partimagenet roxford5k davis spair. Do not write in it.
+    """
+    from vitscope.demo import world
+
+    folder = tmp_path_factory.mktemp("world-trees")
+
+    def tree(name: str) -> Path:
+        return folder / name if (folder / name).exists() else world.write(folder, only=(name,))[name]
+
+    return tree
 
 
 @pytest.fixture

@@ -26,6 +26,13 @@ def file(tmp_path, monkeypatch):
 
 EXAMPLES = {
     "data.images": "/data/photos",
+    "data.imagenet": "/data/imagenet",
+    "data.coco": "/data/coco",
+    "data.partimagenet": "/data/PartImageNet",
+    "data.roxford5k": "/data/roxford5k",
+    "data.rparis6k": "/data/rparis6k",
+    "data.davis": "/data/DAVIS",
+    "data.spair": "/data/SPair-71k",
     "cache": "/data/cache",
     "device": "cuda:1",
     "precision": "bf16",
@@ -73,7 +80,7 @@ def test_all_settings_together_are_ordinary_toml(file):
     settings = tomllib.loads(file.read_text("utf-8"))
     assert settings == {
         **{key: value for key, value in EXAMPLES.items() if "." not in key},
-        "data": {"images": "/data/photos"},
+        "data": {key.partition(".")[2]: value for key, value in EXAMPLES.items() if key.startswith("data.")},
     }
     assert config.all() == EXAMPLES
 

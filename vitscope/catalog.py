@@ -72,6 +72,15 @@ GROUPS: dict[str, tuple[str, ...]] = {
 
 DATASETS: dict[str, Entry] = {
     "images": Entry("vitscope.data.images:read", "a folder of photographs, flat or in class folders"),
+    "imagenet": Entry(
+        "vitscope.data.imagenet:images", "ImageNet-1k in four layouts, or class folders in train and val"
+    ),
+    "coco": Entry("vitscope.data.coco:images", "COCO 2017, with outlines of objects"),
+    "partimagenet": Entry("vitscope.data.partimagenet:images", "PartImageNet, with outlines of parts"),
+    "roxford5k": Entry("vitscope.data.revisited:roxford5k", "revisited Oxford, for retrieval"),
+    "rparis6k": Entry("vitscope.data.revisited:rparis6k", "revisited Paris, for retrieval"),
+    "davis": Entry("vitscope.data.davis:images", "DAVIS-2017, videos with masks of objects"),
+    "spair": Entry("vitscope.data.spair:images", "SPair-71k, pairs of photographs with keypoints"),
 }
 
 METRICS: dict[str, Entry] = {

@@ -33,6 +33,13 @@ class Setting:
 
 SETTINGS: dict[str, Setting] = {
     "data.images": Setting("folder of images that `extract` reads without --data", Path),
+    "data.imagenet": Setting("folder of ImageNet, whose ImageNet-50 `extract` reads without --data", Path),
+    "data.coco": Setting("folder of COCO 2017", Path),
+    "data.partimagenet": Setting("folder of PartImageNet", Path),
+    "data.roxford5k": Setting("folder of ROxford5k", Path),
+    "data.rparis6k": Setting("folder of RParis6k", Path),
+    "data.davis": Setting("folder of DAVIS-2017", Path),
+    "data.spair": Setting("folder of SPair-71k", Path),
     "cache": Setting("folder of the cache, without --cache", Path),
     "device": Setting("auto, cpu, cuda, cuda:1, mps", pattern=r"auto|cpu|mps|cuda(:\d+)?"),
     "precision": Setting("fp32, bf16 or fp16", pattern="fp32|bf16|fp16"),

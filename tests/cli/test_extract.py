@@ -66,7 +66,7 @@ def test_defaults(vitscope, stand, tmp_path):
         "checkpoint": None,
         "torchscript": "refuse",
         "data": tmp_path,
-        "dataset": None,
+        "dataset": "images",
         "limit": None,
         "per_class": None,
         "image_size": None,
@@ -159,7 +159,7 @@ def test_ctrl_c_stops_all_models(vitscope, stand, tmp_path):
     ("arguments", "said"),
     [
         (["--metrics", "entropie"], "no metric is called 'entropie'. Did you mean entropy?"),
-        (["--dataset", "image"], "no kind of data is called 'image'. Did you mean images?"),
+        (["--dataset", "spare"], "no kind of data is called 'spare'. Did you mean spair?"),
     ],
 )
 def test_unknown_names_get_the_nearest(vitscope, stand, tmp_path, arguments, said):

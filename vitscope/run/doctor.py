@@ -151,10 +151,10 @@ def _settings() -> Iterator[Check]:
         return
     said = ", ".join(f"{key} = {value}" for key, value in settings.items())
     yield Check("settings", "ok", f"{config.path()}: {said or 'nothing is set'}")
-    images = settings.get("data.images")
-    if images and not Path(images).is_dir():
-        todo = "Change it with `vitscope config data.images DIR`, or give --data DIR."
-        yield Check("settings", "note", f"data.images is no folder: {images}", todo)
+    for key, folder in settings.items():
+        if key.startswith("data.") and not Path(folder).is_dir():
+            todo = f"Change it with `vitscope config {key} DIR`, or give --data DIR."
+            yield Check("settings", "note", f"{key} is no folder: {folder}", todo)
 
 
 def _cache(folder: Path) -> Iterator[Check]:
