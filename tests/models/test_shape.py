@@ -8,7 +8,9 @@ import torch
 
 from tests.models.zoo import TRAITS, build, images
 from vitscope.errors import ModelError
-from vitscope.models.shape import geometry_of
+from vitscope.models import hub
+from vitscope.models.build import load
+from vitscope.models.shape import check_architecture, geometry_of
 
 PREFIX = {
     "registers": ("cls", "reg1", "reg2", "reg3", "reg4"),
@@ -67,3 +69,23 @@ def test_damaged_weights_are_found_before_the_run():
         model.blocks[1].attn.qkv.weight[0, 0] = torch.nan  # type: ignore[index,union-attr]
     with pytest.raises(ModelError, match="attention of layer 2 sums to 1 only within nan"):
         geometry_of("plain", model, (32, 32))
+
+
+@pytest.mark.parametrize("trait", TRAITS)
+def test_an_architecture_is_judged_without_weights(trait):
+    check_architecture(trait, TRAITS[trait], tuple(images(trait).shape[-2:]))
+    height = 3 if trait == "flexible" else 40
+    with pytest.raises(ModelError, match=f"does not take images of {height}×44 pixels"):
+        check_architecture(trait, TRAITS[trait], (height, 44))
+
+
+@pytest.mark.parametrize("name", ["swin_tiny_patch4_window7_224", "mixer_s32_224"])
+def test_what_is_no_plain_vit_is_refused_before_its_weights_are_fetched(name, monkeypatch):
+    def fetched(*_):
+        raise AssertionError
+
+    monkeypatch.setattr(hub, "check", fetched)
+    with pytest.raises(ModelError, match="is not a plain Vision Transformer"):
+        load(f"timm/{name}")
+    with pytest.raises(AssertionError):
+        load("timm/vit_tiny_patch16_224")

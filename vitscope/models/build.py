@@ -16,6 +16,7 @@ from vitscope.models import fit, hub, huggingface, layouts, names, noise, positi
 from vitscope.models.archives import TorchScript, file_digest
 from vitscope.models.huggingface import Described
 from vitscope.models.names import Named
+from vitscope.models.shape import check_architecture
 from vitscope.paper import Normalisation, Original
 
 SEED = 0
@@ -147,6 +148,9 @@ def _by_hand(named: Named) -> WeightsError:
 
 def _from_timm(named: Named, image_size: Size | None) -> Loaded:
     """The weights of timm's tag, from the Hugging Face cache or the Hub; never random ones instead."""
+    repository = hub.repository_of(named.timm)
+    if not repository or hub.cached(repository) is None:
+        check_architecture(named.name, lambda: named.create(image_size), image_size)  # before anything is fetched
     hub.check(named.name, named.timm)
     try:
         module = named.create(image_size, pretrained=True)

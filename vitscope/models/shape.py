@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
@@ -51,7 +53,8 @@ class _Seen:
 def geometry_of(name: str, model: nn.Module, image_size: tuple[int, int]) -> Geometry:
     """The geometry of a model at an image size (height, width), after checking each layer's attention on one image.
 
-    Raises ModelError with the reason when the model is not a plain ViT, or does not take images of this size.
+    A model on the device "meta" is asked too, for all but its numbers. Raises ModelError with the reason when the model
+    is not a plain ViT, or does not take images of this size.
     """
     for module in model.modules():
         reason = NOT_PLAIN.get(type(module).__name__)
@@ -76,6 +79,30 @@ def geometry_of(name: str, model: nn.Module, image_size: tuple[int, int]) -> Geo
     for layer, block in enumerate(blocks):
         _check(name, layer, block, seen.get(layer), geometry, TOLERANCE.get(like.dtype, 1e-4))
     return geometry
+
+
+def check_architecture(name: str, create: Callable[[], nn.Module], image_size: tuple[int, int] | None) -> None:
+    """Raise ModelError as `geometry_of` does, without weights: before a large file is fetched for nothing.
+
+    `create` builds the model; it is called once, with no memory behind its parameters. An architecture that cannot be
+    built or run so passes, and is found out later. `image_size` None: that of the model.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what torch remarks about parameters without memory
+        with torch.device("meta"):
+            try:
+                model = create().eval()
+            except (NotImplementedError, RuntimeError):
+                return
+        size = image_size or getattr(model, "pretrained_cfg", {}).get("input_size", (3, 224, 224))[1:]
+        try:
+            geometry_of(name, model, (int(size[0]), int(size[1])))
+        except NotImplementedError:
+            return
+        except ModelError as error:
+            if "meta" in str(error):
+                return
+            raise
 
 
 def _refused(name: str, reason: str) -> ModelError:
@@ -114,7 +141,7 @@ def _look(name: str, model: nn.Module, image: Tensor) -> dict[int, _Seen]:
     def look(piece: Piece) -> None:
         attention = piece.attention_BHQT
         before = seen.get(piece.layer)
-        error = float((attention.sum(-1) - 1).abs().max())
+        error = 0.0 if attention.is_meta else float((attention.sum(-1) - 1).abs().max())
         heads = attention.shape[1] if attention.ndim == 4 else 0
         seen[piece.layer] = _Seen(
             shape=tuple(attention.shape),
