@@ -57,13 +57,13 @@ def test_without_data_the_images_are_those_of_the_world(vitscope, tmp_path):
 
 
 def test_a_half_drawn_world_is_drawn_again(vitscope, tmp_path):
-    half = tmp_path / "cache" / ".world" / "imagenet" / "val"
+    half = tmp_path / "cache" / ".world-imagenet" / "imagenet" / "val"
     half.mkdir(parents=True)
     (half / "half.JPEG").write_bytes(b"")
     done = vitscope("extract", "--model", "random/demo-fs", "--metrics", "entropy", "--cache", tmp_path / "cache")
     assert done.code == 0, done.err
     assert next(iter(Cache(tmp_path / "cache").runs())).images == KINDS
-    assert not (tmp_path / "cache" / ".world").exists()
+    assert not (tmp_path / "cache" / ".world-imagenet").exists()
 
 
 def test_the_world_can_be_written_for_inspection(vitscope, tmp_path, monkeypatch):

@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from vitscope import __version__
-from vitscope.cli import browse, cache, config, demo, doctor, extract, models, show
+from vitscope.cli import browse, cache, config, demo, doctor, evaluate, extract, models, show
 from vitscope.cli.options import Quiet, Verbose
 from vitscope.cli.talk import Talk, fail
 from vitscope.errors import VitscopeError
@@ -81,6 +81,7 @@ def program(
 WORK, LOOK, CARE = "Measure", "Look", "Keep in order"
 app.command("demo", rich_help_panel=WORK)(demo.demo)
 app.command("extract", rich_help_panel=WORK)(extract.extract)
+app.command("evaluate", rich_help_panel=WORK)(evaluate.evaluate)
 app.command("models", rich_help_panel=WORK)(models.models)
 app.command("show", rich_help_panel=LOOK)(show.show)
 app.command("browse", rich_help_panel=LOOK)(browse.browse)

@@ -1,4 +1,4 @@
-"""What a person sees while an extraction runs: a progress bar on a terminal, a line now and then in a log file."""
+"""What a person sees while a model is measured: a progress bar on a terminal, a line now and then in a log file."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ class Lines:
     def __init__(self, talk: Talk, label: str, unit: str) -> None:
         self._talk, self._label, self._unit = talk, label, unit
         self._start: tuple[float, int] | None = None
+        self._total: int | None = None
         self._spoken = 0.0
 
     def __enter__(self) -> Self:
@@ -39,8 +40,8 @@ class Lines:
     def progress(self, done: int, total: int) -> None:
         """A line at most every EVERY seconds."""
         now = time.monotonic()
-        if self._start is None:
-            self._start, self._spoken = (now, done), now
+        if self._start is None or total != self._total:  # another total: another stage, with a pace of its own
+            self._start, self._total, self._spoken = (now, done), total, now
         elif now - self._spoken >= EVERY:
             self._spoken = now
             self._talk.say(
@@ -57,6 +58,7 @@ class Bar:
         self._bar = _bar(self._screen, unit)
         self._task = self._bar.add_task(clean(label), total=None)
         self._moved = False
+        self._total: int | None = None
 
     def __enter__(self) -> Self:
         self._bar.start()
@@ -75,12 +77,12 @@ class Bar:
         self._talk.warn(sentence, self._screen)
 
     def progress(self, done: int, total: int) -> None:
-        """Move the bar; the first call says where it starts, which counts for no speed."""
-        if self._moved:
+        """Move the bar; the first call of a total says where that stage starts, which counts for no speed."""
+        if self._moved and total == self._total:
             self._bar.update(self._task, completed=done)
         else:
             self._bar.reset(self._task, total=total, completed=done)
-            self._moved = True
+            self._moved, self._total = True, total
 
 
 def watch(talk: Talk, label: str, unit: str = "images") -> Lines | Bar:

@@ -16,18 +16,31 @@ IMAGES = Path("imagenet", "val")
 
 
 def draw(cache: Path, progress: Callable[[int, int], None] | None = None) -> Path:
-    """The embedded world's validation images as class folders, drawn into `cache` unless they are there already.
+    """The embedded world's validation images as class folders, drawn into `cache` unless they are there already."""
+    return tree(cache, IMAGES.parts[0], progress) / Path(*IMAGES.parts[1:])
 
-    The world appears whole or not at all: it is drawn beside its place and then renamed.
+
+def tree(cache: Path, kind: str, progress: Callable[[int, int], None] | None = None) -> Path:
+    """One data set of the embedded world, in its real format, drawn into `cache` unless it is there already.
+
+    It appears whole or not at all: it is drawn beside its place and then renamed. `kind` is a name of `world.WRITERS`.
     """
-    folder = cache / "world"
-    if not (folder / IMAGES).is_dir():
-        unfinished = cache / ".world"
+    folder = cache / "world" / kind
+    if not folder.is_dir():
+        unfinished = cache / f".world-{kind}"
         shutil.rmtree(unfinished, ignore_errors=True)
-        world.write(unfinished, only=("imagenet",), progress=progress)
-        shutil.rmtree(folder, ignore_errors=True)
-        unfinished.rename(folder)
-    return folder / IMAGES
+        world.write(unfinished, only=(kind,), progress=progress)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        (unfinished / kind).rename(folder)
+        shutil.rmtree(unfinished, ignore_errors=True)
+    return folder
+
+
+def data_for(task: str, cache: Path, progress: Callable[[int, int], None] | None = None) -> Path:
+    """The data set of the embedded world that a task is for; clusters are of the images that `measure` looks at."""
+    if task == "clusters":
+        return draw(cache, progress)
+    return tree(cache, catalog.TASKS[task].kinds[0], progress)
 
 
 def measure(name: str, images: Path, cache: Path, watcher: Watcher) -> Report:

@@ -1,0 +1,216 @@
+"""`vitscope evaluate`: a task's numbers for every layer of some models, kept in the cache."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vitscope import catalog
+from vitscope.cli import task_options as own
+from vitscope.cli.extract import (
+    HOW,
+    SKIPPED_SHOWN,
+    Precision,
+    Preprocess,
+    Protocol,
+    image_size,
+    in_turn,
+    resources_of,
+)
+from vitscope.cli.options import (
+    AllowAnyTorchScript,
+    AllowTorchScript,
+    CacheFolder,
+    Checkpoint,
+    Models,
+    Quiet,
+    Verbose,
+    cache_folder,
+    expand,
+    torchscript,
+)
+from vitscope.cli.talk import Talk
+from vitscope.cli.watch import duration, watch
+
+if TYPE_CHECKING:
+    from vitscope.run.request import Report
+
+TASK_HELP = "One of: " + ", ".join(catalog.TASKS) + "."
+
+
+def evaluate(
+    context: typer.Context,
+    task: Annotated[str, typer.Argument(metavar="TASK", help=TASK_HELP, show_default=False)],
+    model: Models,
+    checkpoint: Checkpoint = None,
+    allow_torchscript: AllowTorchScript = False,
+    allow_any_torchscript: AllowAnyTorchScript = False,
+    data: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="The data set; else the setting data.KIND.", show_default=False),
+    ] = None,
+    dataset: Annotated[
+        str | None, typer.Option(metavar="KIND", help="Kind of folder, where a guess is wrong.", show_default=False)
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="At most N images, pairs or videos.", show_default=False)
+    ] = None,
+    per_class: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="At most N images of each class.", show_default=False)
+    ] = None,
+    size: Annotated[
+        str | None,
+        typer.Option("--image-size", metavar="N|HxW", help="Crop in pixels; else the model's own.", show_default=False),
+    ] = None,
+    precision: Annotated[
+        Precision | None,
+        typer.Option(
+            metavar="fp32|bf16|fp16", help="Number format of the forward pass; else fp32.", show_default=False
+        ),
+    ] = None,
+    protocol: Annotated[
+        Protocol, typer.Option(metavar="corrected|paper", help="As defined, or as the paper's code.")
+    ] = Protocol.corrected,
+    preprocess: Annotated[
+        Preprocess, typer.Option(metavar="paper|model", help="Crops as in the paper for all, or as each model's own.")
+    ] = Preprocess.paper,
+    restart: Annotated[bool, typer.Option("--restart", help="Forget what this run measured before.")] = False,
+    tokens: own.TokensOf = None,
+    k: own.Neighbours = None,
+    temperature: own.Temperature = None,
+    crop_query: own.CropQuery = None,
+    native: own.Native = None,
+    clusters: own.Clusters = None,
+    dense: own.Dense = None,
+    mass: own.Mass = None,
+    threshold: own.Threshold = None,
+    sequences: own.Sequences = None,
+    masks: own.Masks = None,
+    pairs: own.Pairs = None,
+    split: own.Split = None,
+    device: Annotated[
+        str | None,
+        typer.Option(
+            metavar="auto|cpu|cuda[:i]|mps",
+            help="Where; else the best there is.",
+            show_default=False,
+            rich_help_panel=HOW,
+        ),
+    ] = None,
+    batch_size: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", min=1, help="Images a forward pass; else as fit.", show_default=False, rich_help_panel=HOW
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=0,
+            help="Processes that decode images; else as fit.",
+            show_default=False,
+            rich_help_panel=HOW,
+        ),
+    ] = None,
+    cache: CacheFolder = None,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Evaluate models on a task with labels, masks, videos or keypoints: every layer from one pass, kept in the cache.
+
+    Prints the folder of every finished run. What was interrupted goes on where it stopped; what is there is reused.
+
+    \b
+    For example:
+      vitscope evaluate knn --model mae --data IMAGENET
+      vitscope show summary --model mae
+    """
+    talk, models = Talk.of(context, quiet=quiet, verbose=verbose), expand(model)
+    catalog.find("task", catalog.TASKS, task)
+    if checkpoint is not None and len(models) > 1:
+        raise typer.BadParameter("one file holds the weights of one model: give one --model", param_hint="--checkpoint")
+    options = own.given(
+        tokens=tokens, k=k, temperature=temperature, crop_query=crop_query, native=native, clusters=clusters,
+        dense=dense, mass=mass, threshold=threshold, sequences=sequences, masks=masks, pairs=pairs, split=split,
+    )  # fmt: skip
+    crop, store = image_size(size) if size else None, cache_folder(cache)
+    resources, number_format = resources_of(device, batch_size, workers, precision)
+    folder = data or _configured(task, dataset) or _embedded(talk, task, store)
+
+    def one(name: str) -> None:
+        with watch(talk, name, "steps") as watcher:
+            from vitscope.run.evaluate import evaluate as run
+            from vitscope.run.request import TaskRequest
+
+            request = TaskRequest(
+                task=task,
+                model=name,
+                checkpoint=checkpoint,
+                torchscript=torchscript(allow_torchscript, allow_any_torchscript),
+                data=folder,
+                dataset=dataset,
+                limit=limit,
+                per_class=per_class,
+                image_size=crop,
+                precision=number_format,
+                preprocess=preprocess.value,
+                protocol=protocol.value,
+                options=options,
+                restart=restart,
+            )
+            report = run(request, resources, store, watcher)
+        _summarise(talk, task, name, report)
+        if masks is not None and report.reused:
+            talk.warn(f"{name} was evaluated before, so no masks were written: --restart writes them")
+
+    in_turn(models, one)
+    _next(talk, task, models, cache)
+
+
+def _configured(task: str, dataset: str | None) -> Path | None:
+    """The folder that a setting names for the data of this task, or for the kind asked for; None if none does."""
+    from vitscope import config
+
+    settings = config.all()
+    kinds = (dataset,) if dataset else catalog.TASKS[task].kinds
+    named = [settings[f"data.{kind}"] for kind in kinds if settings.get(f"data.{kind}")]
+    return Path(named[0]).expanduser() if named else None
+
+
+def _embedded(talk: Talk, task: str, cache: Path) -> Path:
+    """The embedded world's data for this task, drawn into the cache if they are not there yet."""
+    from vitscope.demo import tour
+
+    kinds = catalog.TASKS[task].kinds
+    settings = " or ".join(f"data.{kind}" for kind in kinds)
+    talk.say(f"no --data and no setting {settings}: taking the {kinds[0]} of the embedded world")
+    with watch(talk, "the world") as watcher:
+        return tour.data_for(task, cache, watcher.progress)
+
+
+def _summarise(talk: Talk, task: str, model: str, report: Report) -> None:
+    """The best layer on stderr, the run's folder on stdout."""
+    from vitscope.store.reader import load_run
+    from vitscope.views.summary import in_words
+
+    shown = report.skipped if talk.verbose else report.skipped[:SKIPPED_SHOWN]
+    for skipped in shown:
+        talk.warn(f"skipped {skipped['file']}: {skipped['reason']}")
+    if len(report.skipped) > len(shown):
+        talk.warn(f"… and {len(report.skipped) - len(shown)} more; all are in run.json, --verbose lists them")
+    how = f"in {duration(report.seconds)}" if report.measured else "evaluated before (--restart does it again)"
+    talk.say(f"{model}: {task}: {in_words(load_run(report.folder))}; {how}")
+    typer.echo(report.folder)
+
+
+def _next(talk: Talk, task: str, models: list[str], cache: Path | None) -> None:
+    """What to type to see more."""
+    where = ["--cache", str(cache)] if cache else []
+    which = [word for name in models for word in ("--model", name)]
+    talk.say("next:")
+    for view in (task, "summary"):
+        talk.say(f"  {shlex.join(['vitscope', 'show', view, *which, *where])}")
