@@ -12,6 +12,8 @@ import numpy as np
 from vitscope.derive.heads import Tag
 from vitscope.derive.offset import magnitude
 from vitscope.store.reader import Run
+from vitscope.tui.compare import Across, Residual, Score, Similarity
+from vitscope.tui.features import Candidate
 from vitscope.tui.library import Column, Failure, Item, Listing, Maps, Numbers
 from vitscope.tui.render.photo import scaled
 from vitscope.tui.state import Facts, State
@@ -133,13 +135,41 @@ class Book:
             return Facts(runs=runs)
         column = self.column(run, state.quantity) if state.quantity != "tag" else None
         order = column.values.argsort(axis=1, kind="stable").tolist() if isinstance(column, Column) else []
+        scores = self.scores(run)
         return Facts(
             runs=runs,
             geometry=run.geometry,
             images=len(self.gallery(state)),
             quantities=self.quantities(run),
             order=tuple(map(tuple, order)),
+            candidates=tuple(Candidate(each.folder.name, each.geometry) for each in self.candidates()),
+            scores=tuple(scores) if isinstance(scores, dict) else (),
+            longest=deepest(scores[shown_score(state, scores)]) if isinstance(scores, dict) and scores else 0,
         )
+
+    def candidates(self) -> tuple[Run, ...]:
+        """The runs that may be compared with each other."""
+        return self.listing.runs if self.listing else ()
+
+    def other(self, state: State, run: Run) -> Run:
+        """The run whose layers are the columns of the page of CKA."""
+        return next((each for each in self.candidates() if each.folder.name == state.features.other), run)
+
+    def similarity(self, state: State, run: Run) -> Similarity | Failure | None:
+        """CKA of all layers of two runs."""
+        return self.get(_cka(state, run, self))
+
+    def across(self, state: State, run: Run) -> Across | Failure | None:
+        """CKA of the last layers of all runs."""
+        return self.get(_across(state, run, self))
+
+    def residual(self, run: Run) -> Residual | Failure | None:
+        """CKA of skip with branch, and norm ratios."""
+        return self.get(Item("residual", run.folder))
+
+    def scores(self, run: Run) -> dict[str, Score] | Failure | None:
+        """Every number of every layer that the evaluations hold."""
+        return self.get(_curves(run, self))
 
 
 def _size(value: object) -> int:
@@ -156,11 +186,44 @@ def _aligned(state: State, run: Run) -> Item:
     return Item("aligned", run.folder, layer=state.layer, flag=state.corrected)
 
 
+def _cka(state: State, run: Run, book: Book) -> Item:
+    return Item("cka", run.folder, others=(book.other(state, run).folder,), tokens=state.features.tokens)
+
+
+def _across(state: State, run: Run, book: Book) -> Item:
+    every = tuple(each.folder for each in book.candidates())
+    return Item("across", run.folder.parent, others=every, tokens=state.features.tokens)
+
+
+def _curves(run: Run, book: Book) -> Item:
+    every = tuple(each.folder for each in book.listing.evaluations) if book.listing else ()
+    return Item("curves", run.folder.parent, others=every)
+
+
+def _features(state: State, run: Run, book: Book) -> Item:
+    """What the pages about features show."""
+    if state.view == "cka":
+        return _across(state, run, book) if state.features.across else _cka(state, run, book)
+    return Item("residual", run.folder) if state.view == "residual" else _curves(run, book)
+
+
+def shown_score(state: State, scores: dict[str, Score]) -> str:
+    """Which of the numbers is on the page of tasks; the first where none was chosen."""
+    return state.features.score if state.features.score in scores else next(iter(scores))
+
+
+def deepest(score: Score) -> int:
+    """Layers of the deepest model that it was measured for; 1 where there is noise only."""
+    return max(map(len, score.values), default=1)
+
+
 def needs(state: State, book: Book) -> list[Item]:
     """What the page of `state` shows, the most urgent first."""
     run = book.run(state)
     if run is None or state.view == "runs":
         return []
+    if state.view in {"cka", "residual", "curves"}:
+        return [_features(state, run, book)]
     numbers = Item("numbers", run.folder)
     slow = [_aligned(state, run), Item("offsets", run.folder), Item("tags", run.folder)]
     if state.view == "image":

@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from vitscope.tui import moves
+from vitscope.tui import comparing, moves
 from vitscope.tui.moves import Move
 from vitscope.tui.prompt import Prompt, Purpose, typed
 from vitscope.tui.state import Facts, State, View
 
 ALL = 10**6  # further than any model has layers or heads
 
-EVERYWHERE: tuple[View, ...] = ("runs", "overview", "head", "image", "distance")
+EVERYWHERE: tuple[View, ...] = ("runs", "overview", "head", "image", "distance", "cka", "residual", "curves")
 RUNS: tuple[View, ...] = ("runs",)
 IN_RUN: tuple[View, ...] = ("overview", "head", "image", "distance")
 LAYERS: tuple[View, ...] = ("overview", "distance")
@@ -24,6 +24,12 @@ DOTS: tuple[View, ...] = ("distance",)
 HEAD: tuple[View, ...] = ("head",)
 IMAGE: tuple[View, ...] = ("image",)
 TOKENS: tuple[View, ...] = ("head", "image")
+CKA: tuple[View, ...] = ("cka",)
+RESIDUAL: tuple[View, ...] = ("residual",)
+MATRICES: tuple[View, ...] = ("cka", "residual")
+CURVES: tuple[View, ...] = ("curves",)
+FEATURES: tuple[View, ...] = ("cka", "residual", "curves")
+WITH_RUN: tuple[View, ...] = (*IN_RUN, *FEATURES)
 
 
 @dataclass(frozen=True)
@@ -89,6 +95,27 @@ BINDINGS: tuple[Binding, ...] = (
         Binding("direction", ("r",), "r", "attention it gives, or receives", IN_RUN, moves.flip("received"), "receive"),
     ),
     *_group(
+        "Layers",
+        Binding("column-left", ("h", "left"), "h ←", "to the left", FEATURES, comparing.column(-1), "step", "hjkl"),
+        Binding("row-down", ("j", "down"), "j ↓", "row below", MATRICES, comparing.row(1)),
+        Binding("row-up", ("k", "up"), "k ↑", "row above", MATRICES, comparing.row(-1)),
+        Binding("column-right", ("l", "right"), "l →", "to the right", FEATURES, comparing.column(1)),
+        Binding("row-first", ("g", "home"), "g", "first row", MATRICES, comparing.row(-ALL)),
+        Binding("row-last", ("G", "end"), "G", "last row", MATRICES, comparing.row(ALL)),
+        Binding("column-first", ("0",), "0", "first column", FEATURES, comparing.column(-ALL)),
+        Binding("column-last", ("$",), "$", "last column", FEATURES, comparing.column(ALL)),
+        Binding("into", ("enter",), "⏎", "all layers of two models; all heads", MATRICES, comparing.into, "zoom in"),
+        Binding("other", ("m",), "m", "compare with the next model", CKA, comparing.other(1), "model", "m M"),
+        Binding("other-back", ("M",), "M", "compare with the model before", CKA, comparing.other(-1)),
+        Binding("across", ("A",), "A", "last layers of all models, or back", CKA, comparing.across, "all models"),
+        Binding("swap", ("x",), "x", "rows become columns", CKA, comparing.swap, "swap"),
+        Binding("tokens", ("v",), "v", "all tokens, patches or CLS", CKA, comparing.tokens(1), "tokens"),
+        Binding("tokens-back", ("V",), "V", "the tokens before", CKA, comparing.tokens(-1)),
+        Binding("branch", ("v",), "v", "attention or MLP", RESIDUAL, comparing.branch, "attention/MLP"),
+        Binding("score", ("v", "j", "down"), "j ↓ v", "the next number", CURVES, comparing.score(1), "number", "v V"),
+        Binding("score-back", ("V", "k", "up"), "k ↑ V", "the number before", CURVES, comparing.score(-1)),
+    ),
+    *_group(
         "Place",
         Binding("next-head", (".",), ".", "next head, all else kept", IN_RUN, moves.head(1), "head", ", ."),
         Binding("previous-head", (",",), ",", "previous head, all else kept", IN_RUN, moves.head(-1)),
@@ -97,8 +124,11 @@ BINDINGS: tuple[Binding, ...] = (
         Binding("picture", ("enter",), "⏎", "this head over an image", HEAD, moves.go("image")),
         Binding("image", ("i",), "i", "over an image; there: the next one", IN_RUN, moves.picture(1), "image"),
         Binding("previous-image", ("I",), "I", "the previous image", IMAGE, moves.picture(-1)),
-        Binding("overview", ("O",), "O", "all heads", IN_RUN, moves.go("overview")),
-        Binding("distance", ("D",), "D", "heads by layer, as dots", IN_RUN, moves.plot_distance, "dots"),
+        Binding("overview", ("O",), "O", "all heads", WITH_RUN, moves.go("overview")),
+        Binding("distance", ("D",), "D", "heads by layer, as dots", WITH_RUN, moves.plot_distance, "dots"),
+        Binding("cka", ("C",), "C", "how alike layers and models are", WITH_RUN, moves.go("cka"), "CKA"),
+        Binding("residual", ("B",), "B", "what attention and MLP add", WITH_RUN, moves.go("residual"), "branches"),
+        Binding("curves", ("T",), "T", "tasks, layer by layer", WITH_RUN, moves.go("curves"), "tasks"),
     ),
     *_group(
         "Look",

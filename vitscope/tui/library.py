@@ -16,6 +16,7 @@ from vitscope.derive.query import Query, query_map, received_map
 from vitscope.errors import DamagedError, NotMeasured, StoreError, VitscopeError
 from vitscope.store.reader import Cache, Run
 from vitscope.store.text import printable, shown
+from vitscope.tui import compare
 
 
 @dataclass(frozen=True)
@@ -27,10 +28,14 @@ class Failure:
 
 @dataclass(frozen=True)
 class Listing:
-    """Everything in the cache: readable runs, newest first, and what cannot be read with the reason."""
+    """Everything in the cache: readable runs, newest first, and what cannot be read with the reason.
+
+    `runs` are extractions, `evaluations` those of tasks.
+    """
 
     folder: Path
     runs: tuple[Run, ...] = ()
+    evaluations: tuple[Run, ...] = ()
     measured: dict[str, tuple[str, ...]] = field(default_factory=dict)  # run folder name -> its metrics
     broken: tuple[tuple[str, str], ...] = ()
     failure: str = ""
@@ -72,31 +77,38 @@ class Item:
     aligned  AAAM of the heads of `layer`, (H, 2R−1, 2C−1)
     maps     of one query token, in the mean over images or in one `image` of the gallery: Maps
     picture  the crop of one `image`, (rows, columns, 3) uint8
+    cka      CKA of all layers with those of the run in the folder `others[0]`, of `tokens`: Similarity
+    across   CKA of the last layers of the runs in `others`, of `tokens`: Across
+    residual CKA of skip with branch, and norm ratios: Residual
+    curves   every number that the evaluations in `others` have of every layer: {name: Score}
     """
 
-    kind: Literal["numbers", "offsets", "tags", "aligned", "maps", "picture"]
+    kind: Literal["numbers", "offsets", "tags", "aligned", "maps", "picture", "cka", "across", "residual", "curves"]
     run: Path
     layer: int = 0
     image: int | None = None
     query: Query = "spatial"
     flag: bool = False  # aligned: divided by coverage; maps: attention received instead of given
+    tokens: str = "all"
+    others: tuple[Path, ...] = ()
 
     @property
     def slow(self) -> bool:
-        """Whether all attention among patches has to be read for it."""
-        return self.kind in {"offsets", "tags", "aligned"}
+        """Whether it takes long enough to be waited for beside everything else."""
+        return self.kind in {"offsets", "tags", "aligned", "cka", "across", "residual", "curves"}
 
 
 def listing(folder: Path) -> Listing:
     """What is in the cache; never raises for what is wrong with it."""
     try:
         cache = Cache(folder)
-        runs = tuple(cache.runs())
+        every = cache.runs()
+        runs, evaluations = (tuple(run for run in every if bool(run.spec.task) is task) for task in (False, True))
         broken = tuple((printable(path.name), sentence) for path, sentence in cache.broken())
         measured = {run.folder.name: tuple(run.results()) for run in runs}
     except (VitscopeError, OSError) as error:
         return Listing(folder, failure=_sentence(error))
-    return Listing(folder, runs, measured, broken)
+    return Listing(folder, runs, evaluations, measured, broken)
 
 
 def read(run: Run, item: Item) -> object:
@@ -230,6 +242,10 @@ _READERS: dict[str, Callable[[Run, Item], object]] = {
     "aligned": _aligned,
     "maps": _maps,
     "picture": _picture,
+    "cka": lambda run, item: compare.similarity(run, item.others[0], item.tokens),
+    "across": lambda _run, item: compare.across(item.others, item.tokens),
+    "residual": lambda run, _item: compare.residual(run),
+    "curves": lambda _run, item: compare.scores(item.others),
 }
 
 

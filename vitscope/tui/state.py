@@ -7,9 +7,10 @@ from typing import Literal
 
 from vitscope.derive.query import Query
 from vitscope.geometry import Geometry
+from vitscope.tui.features import START, Candidate, Features
 from vitscope.tui.prompt import Prompt
 
-View = Literal["runs", "overview", "head", "image", "distance"]
+View = Literal["runs", "overview", "head", "image", "distance", "cka", "residual", "curves"]
 Scale = Literal["head", "layer", "model"]
 SCALES: tuple[Scale, ...] = ("head", "layer", "model")
 
@@ -24,6 +25,9 @@ class Facts:
     quantities: tuple[str, ...] = ()  # what `v` goes through
     order: tuple[tuple[int, ...], ...] = ()  # heads of each layer by the value of the chosen number, where it is known
     page: int = 10  # lines that Page Down moves
+    candidates: tuple[Candidate, ...] = ()  # runs that can be compared with the open one, itself among them
+    scores: tuple[str, ...] = ()  # what the page of tasks can show
+    longest: int = 0  # layers of the deepest model there
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +49,7 @@ class State:
     scale: Scale = "head"
     log: bool = False
     corrected: bool = False  # AAAM divided by how many queries can see each displacement
+    features: Features = START  # where one is on the pages about features
     light: bool = False
     palette: str = "inferno"
     prompt: Prompt | None = None  # the line that is being typed, in place of the footer

@@ -62,6 +62,14 @@ def _crumbs(state: State, book: Book) -> list[str]:
         crumbs.append("heads by layer")
     if state.view == "overview":
         crumbs.append("all heads")
+    if state.view == "cka":
+        other = book.other(state, run)
+        them = "itself" if other is run else other.model.removeprefix("timm/")
+        crumbs.append("CKA of last layers" if state.features.across else f"CKA with {them}")
+    if state.view == "residual":
+        crumbs.append("residual branches")
+    if state.view == "curves":
+        crumbs.append("tasks by layer")
     return crumbs
 
 

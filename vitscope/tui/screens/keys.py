@@ -24,6 +24,15 @@ ABOUT: dict[View, str] = {
     "colours of the scale where it does. hjkl move the query over the picture.",
     "distance": "Every head as a dot, layer by layer: how far patches look on average, in image sides. The line is the "
     "layer's mean; at the dotted line attention would be spread evenly. v shows other numbers in the same way.",
+    "cka": "How alike the features of two layers are, by unbiased minibatch CKA over blocks of images: 1 is the same "
+    "up to turning and scaling, 0 is unrelated, and a little below 0 may come out. Rows are layers of the open model, "
+    "columns those of the model that m chooses; A sets the last layers of all models side by side. Only models that "
+    "were measured on the same images in the same blocks can be compared.",
+    "residual": "What attention and MLP add to the stream of tokens. The matrix is CKA of what a block takes in (rows) "
+    "with what a block adds (columns), over all tokens. The ratio is the norm of the first over that of the second, in "
+    "every image, then averaged: a large one means that the block changes little.",
+    "curves": "A number of every layer that `vitscope evaluate` measured, a line for each model. The dashed line is noise "
+    "in place of features (the model random): the mean over its trials.",
 }
 
 

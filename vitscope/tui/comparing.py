@@ -1,0 +1,129 @@
+"""The moves on the pages about features: CKA, residual branches, tasks. Pure, like all moves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from vitscope.geometry import Geometry
+from vitscope.tui.features import BRANCHES, TOKENS, Candidate
+from vitscope.tui.state import Facts, State, enter
+
+Move = Callable[[State, Facts], State]
+
+
+def changed(state: State, **fields: object) -> State:
+    """The state at another place of these pages."""
+    return replace(state, features=replace(state.features, **fields))
+
+
+def row(by: int) -> Move:
+    """Down the rows of a matrix, or down the models."""
+
+    def move(state: State, facts: Facts) -> State:
+        if state.view == "cka" and state.features.across:
+            i, j = state.features.pair
+            return changed(state, pair=(_clamp(i + by, len(facts.candidates)), j))
+        return replace(state, layer=_clamp(state.layer + by, facts.geometry.layers)) if facts.geometry else state
+
+    return move
+
+
+def column(by: int) -> Move:
+    """Along the columns of a matrix; on the page of tasks along the layers."""
+
+    def move(state: State, facts: Facts) -> State:
+        if state.view == "curves":
+            return changed(state, column=_clamp(state.features.column + by, facts.longest))
+        if state.view == "cka" and state.features.across:
+            i, j = state.features.pair
+            return changed(state, pair=(i, _clamp(j + by, len(facts.candidates))))
+        other = facts.geometry if state.view == "residual" else _other(state, facts)
+        return changed(state, column=_clamp(state.features.column + by, other.layers)) if other else state
+
+    return move
+
+
+def other(by: int) -> Move:
+    """The next model to compare with; among them is the open one itself."""
+
+    def move(state: State, facts: Facts) -> State:
+        names = [candidate.name for candidate in facts.candidates]
+        if len(names) < 2:
+            return replace(state, message="there is no other model here to compare with: extract one more")
+        now = state.features.other if state.features.other in names else state.run
+        at = names.index(now) if now in names else 0
+        chosen = facts.candidates[(at + by) % len(names)]
+        kept = min(state.features.column, chosen.geometry.layers - 1)
+        return changed(state, other=chosen.name, column=kept, across=False)
+
+    return move
+
+
+def swap(state: State, facts: Facts) -> State:
+    """Rows become columns."""
+    chosen = _candidate(state.features.other, facts)
+    if chosen is None or chosen.name == state.run:
+        return replace(state, layer=state.features.column, features=replace(state.features, column=state.layer))
+    turned = replace(state.features, other=state.run, column=state.layer)
+    return _open(replace(state, layer=state.features.column, features=turned), chosen)
+
+
+def across(state: State, _facts: Facts) -> State:
+    """The last layers of all models, or all layers of two."""
+    return changed(state, across=not state.features.across)
+
+
+def into(state: State, facts: Facts) -> State:
+    """From a pair of models to all of their layers; from a layer to its heads."""
+    if state.view != "cka" or not state.features.across or not facts.candidates:
+        return enter(state, "overview")
+    i, j = (_clamp(at, len(facts.candidates)) for at in state.features.pair)
+    return _open(changed(state, across=False, other=facts.candidates[j].name, column=0), facts.candidates[i])
+
+
+def tokens(by: int) -> Move:
+    """The next kind of tokens; CLS where both models have it."""
+
+    def move(state: State, facts: Facts) -> State:
+        both = [geometry for geometry in (facts.geometry, _other(state, facts)) if geometry]
+        there = [name for name in TOKENS if name != "cls" or all("cls" in g.prefix for g in both)]
+        at = there.index(state.features.tokens) if state.features.tokens in there else -by
+        return changed(state, tokens=there[(at + by) % len(there)])
+
+    return move
+
+
+def branch(state: State, _facts: Facts) -> State:
+    """Attention or MLP."""
+    return changed(state, branch=BRANCHES[1 - BRANCHES.index(state.features.branch)])
+
+
+def score(by: int) -> Move:
+    """The next number of the tasks."""
+
+    def move(state: State, facts: Facts) -> State:
+        if not facts.scores:
+            return state
+        at = facts.scores.index(state.features.score) if state.features.score in facts.scores else 0
+        return changed(state, score=facts.scores[(at + by) % len(facts.scores)])
+
+    return move
+
+
+def _open(state: State, chosen: Candidate) -> State:
+    """`state` with another run open, its layer as far as that has it."""
+    return replace(state, run=chosen.name, layer=min(state.layer, chosen.geometry.layers - 1))
+
+
+def _candidate(name: str | None, facts: Facts) -> Candidate | None:
+    return next((candidate for candidate in facts.candidates if candidate.name == name), None)
+
+
+def _other(state: State, facts: Facts) -> Geometry | None:
+    chosen = _candidate(state.features.other, facts)
+    return chosen.geometry if chosen else facts.geometry
+
+
+def _clamp(value: int, count: int) -> int:
+    return max(0, min(value, count - 1))

@@ -1,0 +1,94 @@
+"""CKA: every layer of a model with every layer of another, or the last layers of all models."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from vitscope.store.reader import Run
+from vitscope.tui.book import Book
+from vitscope.tui.compare import Across, Similarity
+from vitscope.tui.library import Failure
+from vitscope.tui.render.heat import bar
+from vitscope.tui.render.surface import Rect, Surface
+from vitscope.tui.render.words import number
+from vitscope.tui.screens import matrix
+from vitscope.tui.screens.frame import failed, gone, notice
+from vitscope.tui.state import State
+
+NAMES = {"all": "all tokens", "spatial": "patches", "cls": "CLS"}
+
+
+def draw(surface: Surface, rect: Rect, state: State, book: Book) -> None:
+    """What is compared, the matrix, the number under the cursor, what the colours mean and how it was estimated."""
+    run = book.run(state)
+    if run is None:
+        gone(surface, rect)
+        return
+    found = book.across(state, run) if state.features.across else book.similarity(state, run)
+    title = _title(state, book, run)
+    x = surface.write(rect.x, rect.y, title, bold=True, width=min(len(title), rect.width))
+    if found is None and x + 13 < rect.right:
+        surface.write(x + 2, rect.y, "computing …", surface.theme.dim)
+    top = rect.y + (2 if rect.height > 16 else 1)
+    below = Rect(rect.x, top, rect.width, rect.bottom - top)
+    if isinstance(found, Failure):
+        failed(surface, below, found)
+    elif isinstance(found, Similarity):
+        _layers(surface, below, state, found)
+    elif isinstance(found, Across):
+        _models(surface, below, state, found)
+
+
+def _title(state: State, book: Book, run: Run) -> str:
+    tokens = NAMES[state.features.tokens]
+    if state.features.across:
+        return f"CKA of last layers, {tokens}"
+    other = book.other(state, run)
+    them = "itself" if other is run else _short(other.model)
+    return f"{_short(run.model)} (rows) with {them}, {tokens}"
+
+
+def _short(model: str) -> str:
+    return model.removeprefix("timm/")
+
+
+def _layers(surface: Surface, rect: Rect, state: State, found: Similarity) -> None:
+    rows, columns = found.values.shape
+    names = matrix.Names([str(i + 1) for i in range(rows)], [str(j + 1) for j in range(columns)])
+    at = min(state.layer, rows - 1), min(state.features.column, columns - 1)
+    low = 4 if rect.height >= 12 else 2
+    y = matrix.draw(surface, Rect(rect.x, rect.y, rect.width, rect.height - low), found.values, names, at)
+    y = _reading(surface, Rect(rect.x, y, rect.width, 1), f"layer {at[0] + 1} with layer {at[1] + 1}", found.values[at])
+    _scale(surface, rect, y, found.values)
+    order = "in the data set's order, each divided by its range" if found.protocol == "paper" else "in random order"
+    text = f"{found.blocks} blocks of {found.images} images {order}"
+    if found.protocol == "paper":
+        text += "; where that order is by class, within classes mostly"
+    notice(surface, Rect(rect.x, y + 1, rect.width, rect.bottom - y - 1), text)
+
+
+def _models(surface: Surface, rect: Rect, state: State, found: Across) -> None:
+    short = [_short(name) for name in found.names]
+    names = matrix.Names(short, short)
+    count = len(found.names)
+    at = (min(state.features.pair[0], count - 1), min(state.features.pair[1], count - 1))
+    low = (4 if rect.height >= 12 else 2) + min(3, len(found.reasons))
+    y = matrix.draw(surface, Rect(rect.x, rect.y, rect.width, rect.height - low), found.values, names, at)
+    place = Rect(rect.x, y, rect.width, 1)
+    y = _reading(surface, place, f"{short[at[0]]} with {short[at[1]]}", found.values[at])
+    _scale(surface, rect, y, found.values)
+    y += 1
+    for reason in found.reasons:
+        y = notice(surface, Rect(rect.x, y, rect.width, rect.bottom - y), reason, ink=surface.theme.bad)
+
+
+def _reading(surface: Surface, rect: Rect, place: str, value: float) -> int:
+    """What is under the cursor; returns the row below."""
+    x = surface.write(rect.x, rect.y, place, surface.theme.accent, bold=True)
+    surface.write(x + 2, rect.y, number(float(value)), bold=True)
+    return rect.y + 1
+
+
+def _scale(surface: Surface, rect: Rect, y: int, values: np.ndarray) -> None:
+    if y < rect.bottom:
+        bar(surface, rect.x, y, rect.width, matrix.span(values), "CKA")
