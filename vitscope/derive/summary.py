@@ -117,9 +117,9 @@ def published(of: Conditions) -> tuple[tuple[float, int | None] | None, str]:
     """The paper's score and layer (from 1) for exactly this and a caution; or None and why there is none."""
     column = TABLE_1.get(of.task)
     if column is None:
-        return None, "the paper has a figure of it, but no table"
+        return None, "the paper has a figure, but no table"
     if of.model not in column.scores:
-        return None, f"{of.model} is none of the models of the paper's Table 1"
+        return None, "the paper's Table 1 has no such model"
     reasons = (
         (
             any(of.counts.get(name) != count for name, count in column.counts.items()),

@@ -12,6 +12,7 @@ from vitscope.export.drawing import Box, Drawing, bar_axes, colour_bar, inside, 
 from vitscope.export.matrices import matrices
 from vitscope.export.panels import panels
 from vitscope.export.pictures import maps
+from vitscope.export.scores import scores
 from vitscope.export.style import SEQUENTIAL, SERIES, plain, unit_label
 from vitscope.views import Column, View
 
@@ -41,7 +42,7 @@ def _columns(view: View, columns: dict[str, Column]) -> Drawing:
         return curves(view, columns)
     if len(view.dims) == 2 and view.dims != HEADS:
         return matrices(view, columns)
-    special = {"offset": _offsets, "deviation": _deviation} if view.dims == HEADS else {}
+    special = {"offset": _offsets, "deviation": _deviation} if view.dims == HEADS else {"summary": scores}
     return special.get(view.name, panels)(view, columns)
 
 

@@ -15,6 +15,7 @@ from vitscope.export.maps import maps
 from vitscope.export.matrix import matrix
 from vitscope.export.palette import Depth
 from vitscope.export.plot import dots, lines, scatter
+from vitscope.export.summary import summary
 from vitscope.export.tokens import tokens
 from vitscope.views import Column, View
 
@@ -62,6 +63,8 @@ def _values(view: View, width: int, depth: Depth) -> Iterable[RenderableType]:
 def _columns(view: View, width: int, depth: Depth) -> Iterable[RenderableType]:
     """The body of a view with several numbers at each place."""
     columns = view.columns or {}
+    if view.name == "summary":
+        return summary(view, columns, width)
     if view.dims == HEADS and view.name == "offset":
         return _offset(view, columns, width, depth)
     if view.dims == HEADS and view.name == "deviation":

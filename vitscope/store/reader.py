@@ -88,6 +88,11 @@ class Run:
         return bool(self.facts.get("finished"))
 
     @property
+    def only_vectors(self) -> bool:
+        """Whether it is an extraction that a task asked for: it holds the vectors of its images and nothing else."""
+        return not self.spec.task and list(self._newest()) == ["vectors"]
+
+    @property
     def started(self) -> str:
         """When the extraction started, ISO 8601, "" if it does not say."""
         return str(self.facts.get("started") or "")
@@ -157,7 +162,8 @@ class Cache:
         """The newest run of a model, by the model's name, the last part of it, or the (beginning of the) run's folder.
 
         `task` is "" for extractions, a name of `catalog.TASKS` for evaluations, None for either.
-        Runs that are finished come before those that are not: one that failed or is going on hides no numbers.
+        Runs that are finished come before those that are not: one that failed or is going on hides no numbers; and
+        those that hold nothing but vectors, which evaluations ask for, come last.
         Raises StoreError naming what there is; the error of a run that has that name but cannot be read; FormatError
         if nothing here can be read since another version wrote it.
         """
@@ -173,7 +179,7 @@ class Cache:
                 names = ", ".join(run.name for run in same)
                 raise StoreError(f"{asked!r} could be any of {names} in {shown(self.folder)}: type more of the name.")
             if same:
-                return next((run for run in same if run.complete), same[0])
+                return min(same, key=lambda run: (run.only_vectors, not run.complete))
         for folder in run_folders(self.folder):
             error = _try_run(folder)[1]
             named = folder.name == model or folder.name.startswith(f"{slug(model)}-")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -51,22 +52,23 @@ def view(cache: Cache, models: list[str], options: Options) -> View:
             f"TASK being one of {', '.join(catalog.TASKS)}."
         )
     columns: dict[str, Column] = {}
-    notes = ["Numbers are those of the best layer, which stands in brackets; for retrieval mAP (Medium)."]
-    for key, entries in groups.items():
-        alone = sum(other[0] == key[0] for other in groups) == 1
-        label = key[0] if alone else f"{key[0]} {key[1]}"
+    for label, entries in groups.items():
         columns |= _columns(label, names, entries)
-        notes += _notes(label, entries)
     runs = [entry.run for entries in groups.values() for entry in entries.values()]
-    return build(
+    built = build(
         runs,
         name="summary",
         title="Best layer of every model in every task",
         coords={"model": names},
         fixed={},
         columns=columns,
-        notes=notes,
+        notes=[
+            "Of every model its best layer; of retrieval mAP (Medium), of k-NN top-1 with 20 neighbours.",
+            *_notes(groups),
+        ],
     )
+    images = sum(max(entry.run.images for entry in entries.values()) for entries in groups.values())
+    return replace(built, model=", ".join(names), images=images)
 
 
 def in_words(run: Run) -> str:
@@ -79,8 +81,8 @@ def in_words(run: Run) -> str:
     return f"{what} {best.value:.4f} at layer {best.layer + 1} of {len(values)}"
 
 
-def _groups(found: Sequence[Run], names: list[str]) -> dict[tuple[str, str, str], dict[str, Entry]]:
-    """The newest evaluation of every model by (task, data set, its fingerprint), tasks in the order of the catalog."""
+def _groups(found: Sequence[Run], names: list[str]) -> dict[str, dict[str, Entry]]:
+    """The newest evaluation of every model, by task and, where there are several, data set; in the catalog's order."""
     groups: dict[tuple[str, str, str], dict[str, Entry]] = {}
     for task in catalog.TASKS:
         for run in found:
@@ -89,7 +91,13 @@ def _groups(found: Sequence[Run], names: list[str]) -> dict[tuple[str, str, str]
                 continue
             if (entry := _entry(run)) is not None:
                 groups.setdefault(key, {})[run.model] = entry
-    return groups
+    tasks, places = Counter(task for task, *_ in groups), Counter((task, place) for task, place, _ in groups)
+    return {
+        " ".join(
+            [task, *([place] if tasks[task] > 1 else []), *([images[:4]] if places[task, place] > 1 else [])]
+        ): entries
+        for (task, place, images), entries in groups.items()
+    }
 
 
 def _evaluations(cache: Cache) -> list[Run]:
@@ -174,15 +182,17 @@ def _columns(label: str, names: list[str], entries: dict[str, Entry]) -> dict[st
     return {name: column for name, column in columns.items() if name in always or not np.isnan(column.values).all()}
 
 
-def _notes(label: str, entries: dict[str, Entry]) -> list[str]:
-    """Why the paper's numbers are not beside these, or cautions where they are; models with one reason together."""
-    reasons: dict[tuple[bool, str], list[str]] = {}
-    for model, entry in entries.items():
-        why = entry.why.replace(f"{model} is none of the models", "these are none of the models")
-        if why:
-            reasons.setdefault((entry.paper is None, why), []).append(model)
+def _notes(groups: Mapping[str, dict[str, Entry]]) -> list[str]:
+    """Why the paper's numbers are not beside these, or cautions where they are; what has one reason is said once."""
+    reasons: dict[tuple[bool, str], tuple[dict[str, None], dict[str, None]]] = {}
+    for label, entries in groups.items():
+        for model, entry in entries.items():
+            if entry.why:
+                tasks, models = reasons.setdefault((entry.paper is None, entry.why), ({}, {}))
+                tasks[label], models[model] = None, None
     said = []
-    for (without, why), models in reasons.items():
-        who = ", ".join(models[:MOST_NOTES]) + (" and others" if len(models) > MOST_NOTES else "")
-        said.append(f"{label}: {'not compared with the paper' if without else 'caution'} ({who}): {why}.")
+    for (without, why), (tasks, models) in reasons.items():
+        who = ", ".join(list(models)[:MOST_NOTES]) + (" and others" if len(models) > MOST_NOTES else "")
+        what = "No number of the paper beside" if without else "Caution with the paper's numbers beside"
+        said.append(f"{what} {', '.join(tasks)} ({who}): {why}.")
     return said

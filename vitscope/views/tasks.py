@@ -38,6 +38,7 @@ class Layout:
     modes: bool = False  # `options.query` chooses among the places of the dim `mode`
 
 
+MOST_NOTES = 5  # of a run, in one view
 K = {"k": "20"}
 SCORES: dict[str, Source] = {name: (name, {}) for name in ("purity", "nmi", "ari")}
 LAYOUTS = {
@@ -230,6 +231,8 @@ def _mode(results: Sequence[Result], asked: str | None) -> str:
 def _notes(runs: Sequence[Run]) -> list[str]:
     """What a run's notes say, each sentence once, and what was asked differently of the models."""
     said = list(dict.fromkeys(str(note) for run in runs for note in run.facts.get("notes", [])))
+    if len(said) > MOST_NOTES:
+        said[MOST_NOTES - 1 :] = [f"… and {len(said) - MOST_NOTES + 1} more notes in run.json."]
     for name in dict.fromkeys(name for run in runs for name in run.spec.settings):
         values = [run.spec.settings.get(name) for run in runs]
         if any(value != values[0] for value in values):
