@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import types
 
@@ -10,33 +9,9 @@ import pytest
 from huggingface_hub import constants
 
 from tests.cli.conftest import one_sentence
-from vitscope import catalog
 from vitscope.cli import watch as watching
 from vitscope.cli.talk import Talk
 from vitscope.run import doctor
-
-
-def test_models_lists_the_catalog_and_the_cache(vitscope, cache, monkeypatch, tmp_path):
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
-    weights = tmp_path / "hub" / "models--timm--vit_base_patch16_clip_224.openai" / "snapshots" / "1" / "w.safetensors"
-    weights.parent.mkdir(parents=True)
-    weights.write_bytes(b"")
-    listed = {model["model"]: model for model in json.loads(vitscope("models", "--json", "--cache", cache).out)}
-    assert list(listed)[: len(catalog.MODELS)] == list(catalog.MODELS)
-    assert {name for name, model in listed.items() if model["weights"]} == {"clip", *catalog.GROUPS["demo"]}
-    assert listed["mae"]["supervision"] == "reconstruction"
-    assert listed["synthetic"]["runs"][0]["images"] == 4
-    assert listed["timm/registers"]["timm"] == "registers"
-    table = vitscope("models", "--cache", cache)
-    assert all(f"{name} " in table.out for name in listed)
-    assert "timm/NAME" in table.err
-
-
-def test_models_fits_a_narrow_terminal(vitscope, cache, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "80")
-    lines = vitscope("models", "--cache", cache).out.splitlines()
-    assert max(map(len, lines)) <= 80
-    assert any(line.strip() == catalog.MODELS["fs"].timm or catalog.MODELS["fs"].timm in line for line in lines)
 
 
 def test_config_sets_prints_and_takes_out(vitscope, tmp_path, monkeypatch):
