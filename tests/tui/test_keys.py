@@ -7,12 +7,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from vitscope.geometry import Geometry
+from vitscope.tui.features import Candidate
 from vitscope.tui.keys import BINDINGS, EVERYWHERE, find, hints, press
 from vitscope.tui.state import Facts, State, View, enter, opened
 
 G = Geometry(layers=3, heads=4, prefix=("cls",), rows=4, columns=5, patch=(8, 8))
+DEEP = Geometry(layers=5, heads=2, prefix=(), rows=2, columns=2, patch=(8, 8))
 FACTS = Facts(
-    runs=2, geometry=G, images=3, quantities=("distance", "entropy", "tag"), order=((3, 1, 0, 2),) * 3
+    runs=2, geometry=G, images=3, quantities=("distance", "entropy", "tag"), order=((3, 1, 0, 2),) * 3,
+    candidates=(Candidate("r", G), Candidate("deep", DEEP)), scores=("purity", "nmi"), longest=5,
 )  # fmt: skip
 KEYS = sorted({key for binding in BINDINGS for key in binding.keys} | {"z", "f5", "tab"})
 TRAILS: dict[View, tuple[View, ...]] = {
@@ -21,6 +24,9 @@ TRAILS: dict[View, tuple[View, ...]] = {
     "head": ("runs", "overview", "head"),
     "image": ("runs", "overview", "head", "image"),
     "distance": ("runs", "overview", "distance"),
+    "cka": ("runs", "overview", "cka"),
+    "residual": ("runs", "overview", "residual"),
+    "curves": ("runs", "overview", "curves"),
 }
 
 

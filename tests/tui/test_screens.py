@@ -24,6 +24,9 @@ WAYS = {
     "head": ("enter", "enter"),
     "image": ("enter", "enter", "i"),
     "distance": ("enter", "D"),
+    "cka": ("enter", "C"),
+    "residual": ("enter", "B"),
+    "curves": ("enter", "T"),
 }
 
 
@@ -41,6 +44,9 @@ def test_every_page_at_every_size_says_where_one_is(walker, view, size, depth):
         "head": "head 1",
         "image": "cat/000.jpg",
         "distance": "heads by layer",
+        "cka": "CKA with itself",
+        "residual": "residual branches",
+        "curves": "tasks by layer",
     }
     assert last[view] in page[0] or (view == "head" and "H1" in page[0])
     assert "? help" in page[-1]

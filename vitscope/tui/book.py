@@ -200,11 +200,12 @@ def _curves(run: Run, book: Book) -> Item:
     return Item("curves", run.folder.parent, others=every)
 
 
-def _features(state: State, run: Run, book: Book) -> Item:
+def _features(state: State, run: Run, book: Book) -> list[Item]:
     """What the pages about features show."""
     if state.view == "cka":
-        return _across(state, run, book) if state.features.across else _cka(state, run, book)
-    return Item("residual", run.folder) if state.view == "residual" else _curves(run, book)
+        both = [_cka(state, run, book), _across(state, run, book)]
+        return both[::-1] if state.features.across else both
+    return [Item("residual", run.folder) if state.view == "residual" else _curves(run, book)]
 
 
 def shown_score(state: State, scores: dict[str, Score]) -> str:
@@ -223,7 +224,7 @@ def needs(state: State, book: Book) -> list[Item]:
     if run is None or state.view == "runs":
         return []
     if state.view in {"cka", "residual", "curves"}:
-        return [_features(state, run, book)]
+        return _features(state, run, book)
     numbers = Item("numbers", run.folder)
     slow = [_aligned(state, run), Item("offsets", run.folder), Item("tags", run.folder)]
     if state.view == "image":

@@ -81,7 +81,7 @@ def across(folders: Sequence[Path], tokens: str) -> Across:
         if j > i or one is None or two is None:
             continue
         try:
-            comparable([runs[i], runs[j]], "grams")
+            comparable([runs[j], runs[i]], "grams")
             values[i, j] = values[j, i] = cka(one, two).item()
         except VitscopeError as error:
             reasons[str(error)] = None
@@ -132,7 +132,8 @@ def scores(folders: Sequence[Path]) -> dict[str, Score]:
             if (kind, run.model) not in taken:
                 taken.add((kind, run.model))
                 found.setdefault(kind, []).append((run, values))
-    return {name: _score(name, pairs) for name, pairs in sorted(found.items())}
+    tasks = sorted(found, key=lambda name: (found[name][0][0].spec.task, found[name][0][0].dataset))
+    return {name: _score(name, found[name]) for name in tasks}
 
 
 def _series(result: Result) -> Iterator[tuple[str, np.ndarray]]:

@@ -15,15 +15,40 @@ from vitscope.tui.screens import matrix
 from vitscope.tui.screens.frame import failed, gone, notice
 from vitscope.tui.state import State
 
+GAP = 4
 NAMES = {"all": "all tokens", "spatial": "patches", "cls": "CLS"}
 
 
 def draw(surface: Surface, rect: Rect, state: State, book: Book) -> None:
-    """What is compared, the matrix, the number under the cursor, what the colours mean and how it was estimated."""
+    """The matrix that the cursor is on; where there is room for it beside that, the last layers of all models."""
     run = book.run(state)
     if run is None:
         gone(surface, rect)
         return
+    found = book.across(state, run)
+    side = _side(rect, run, book) if isinstance(found, Across) and not state.features.across else 0
+    _main(surface, Rect(rect.x, rect.y, rect.width - (side + GAP if side else 0), rect.height), state, book, run)
+    if side and isinstance(found, Across):
+        place = Rect(rect.right - side, rect.y, side, rect.height)
+        title = f"last layers, {NAMES[state.features.tokens]}"
+        surface.write(place.x, place.y, title, bold=True, width=min(len(title), side))
+        names = matrix.Names([_short(name) for name in found.names], [_short(name) for name in found.names])
+        at = [each.folder for each in book.candidates()]
+        cursor = at.index(run.folder), at.index(book.other(state, run).folder)
+        matrix.draw(surface, Rect(place.x, place.y + 2, side, rect.height - 2), found.values, names, cursor)
+
+
+def _side(rect: Rect, run: Run, book: Book) -> int:
+    """Columns for the matrix of models beside that of layers; 0 where it would take its room."""
+    models = book.candidates()
+    wide = max(len(_short(each.model)) for each in models)
+    needed = min(16, wide + 1) + len(models) * min(9, max(5, wide + 1))
+    left = rect.width - GAP - needed
+    return needed if len(models) > 2 and left >= 4 + 9 * run.geometry.layers and rect.height >= 12 else 0
+
+
+def _main(surface: Surface, rect: Rect, state: State, book: Book, run: Run) -> None:
+    """What is compared, the matrix, the number under the cursor, what the colours mean and how it was estimated."""
     found = book.across(state, run) if state.features.across else book.similarity(state, run)
     title = _title(state, book, run)
     x = surface.write(rect.x, rect.y, title, bold=True, width=min(len(title), rect.width))
@@ -74,6 +99,7 @@ def _models(surface: Surface, rect: Rect, state: State, found: Across) -> None:
     at = (min(state.features.pair[0], count - 1), min(state.features.pair[1], count - 1))
     low = (4 if rect.height >= 12 else 2) + min(3, len(found.reasons))
     y = matrix.draw(surface, Rect(rect.x, rect.y, rect.width, rect.height - low), found.values, names, at)
+    y += 1 if rect.bottom - y > 4 else 0
     place = Rect(rect.x, y, rect.width, 1)
     y = _reading(surface, place, f"{short[at[0]]} with {short[at[1]]}", found.values[at])
     _scale(surface, rect, y, found.values)

@@ -31,8 +31,8 @@ ABOUT: dict[View, str] = {
     "residual": "What attention and MLP add to the stream of tokens. The matrix is CKA of what a block takes in (rows) "
     "with what a block adds (columns), over all tokens. The ratio is the norm of the first over that of the second, in "
     "every image, then averaged: a large one means that the block changes little.",
-    "curves": "A number of every layer that `vitscope evaluate` measured, a line for each model. The dashed line is noise "
-    "in place of features (the model random): the mean over its trials.",
+    "curves": "A number of every layer that `vitscope evaluate` measured, a line for each model. The dashed line is "
+    "noise in place of features (the model random): the mean over its trials.",
 }
 
 

@@ -79,7 +79,8 @@ def _across(surface: Surface, rect: Rect, names: Names, columns: range, wide: in
             continue
         ink = surface.theme.accent if here else surface.theme.dim
         room = wide - 1 if every == 1 else wide * every - 1
-        surface.write(rect.x + names.label + j * wide, rect.y, names.columns[column], ink, bold=here, width=room)
+        x = rect.x + names.label + j * wide
+        surface.write(x, rect.y, names.columns[column], ink, bold=here, width=room, align="centre")
 
 
 def _draw_cell(surface: Surface, rect: Rect, value: float, scale: Span, *, chosen: bool) -> None:

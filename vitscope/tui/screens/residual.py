@@ -34,10 +34,11 @@ def draw(surface: Surface, rect: Rect, state: State, book: Book) -> None:
         failed(surface, rect, found)
         return
     layers = run.geometry.layers
-    beside = bool(found.ratios) and rect.width >= TABLE + 4 * layers
+    beside = bool(found.ratios) and rect.width >= TABLE + 7 + 4 * layers and rect.height < 2 * layers + 9
     if found.similar:
         width = rect.width - TABLE - 3 if beside else rect.width
-        tall = rect.height if beside or not found.ratios else max(6, rect.height - min(layers + 3, rect.height // 2))
+        table = min(layers + 4, rect.height // 2) if found.ratios and not beside and rect.height >= 14 else 0
+        tall = max(6, rect.height - table)
         bottom = _matrix(surface, Rect(rect.x, rect.y, width, tall), state, found)
     else:
         bottom = failed(surface, Rect(rect.x, rect.y, rect.width, 3), Failure(found.missing))
@@ -45,7 +46,7 @@ def draw(surface: Surface, rect: Rect, state: State, book: Book) -> None:
         failed(surface, Rect(rect.x, bottom + 1, rect.width, rect.bottom - bottom - 1), Failure(found.missing))
     elif beside and found.similar:
         _ratios(surface, Rect(rect.right - TABLE, rect.y, TABLE, rect.height), state, found)
-    elif bottom + 2 < rect.bottom:
+    elif bottom + 4 < rect.bottom:
         _ratios(surface, Rect(rect.x, bottom + 1, rect.width, rect.bottom - bottom - 1), state, found)
 
 
@@ -75,12 +76,13 @@ def _ratios(surface: Surface, rect: Rect, state: State, found: Residual) -> None
     columns = columns[: max(1, (rect.width - 5) // COLUMN)]
     for i, (branch, kind) in enumerate(columns):
         x = rect.x + 5 + i * COLUMN
-        surface.write(x, rect.y + 1, f"{SAID[branch][:4]} {kind}"[: COLUMN - 1], theme.dim)
+        surface.write(x, rect.y + 1, SAID[branch], theme.dim)
+        surface.write(x, rect.y + 2, kind, theme.dim)
     count = len(next(iter(found.ratios.values())))
-    shown = max(1, min(count, rect.height - 2))
+    shown = max(1, min(count, rect.height - 3))
     first = max(0, min(state.layer - shown // 2, count - shown))
     for layer in range(first, first + shown):
-        y, here = rect.y + 2 + layer - first, layer == state.layer
+        y, here = rect.y + 3 + layer - first, layer == state.layer
         if y >= rect.bottom:
             return
         ink = theme.accent if here else theme.dim
