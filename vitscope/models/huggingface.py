@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from timm import is_model
 from timm.layers import SwiGLUPacked
 from torch import nn
 
@@ -75,11 +76,13 @@ def _json(path: Path) -> dict[str, Any]:
 
 def _timm(config: dict[str, Any], folder: Path) -> Described:
     """A repository that timm has written."""
-    arguments = config.get("model_args") or {}
+    architecture, arguments = str(config["architecture"]), config.get("model_args") or {}
+    if not is_model(architecture):
+        raise WeightsError(f"{folder / CONFIG} asks for {architecture!r}, which this version of timm does not have.")
     if not isinstance(arguments, dict) or FORBIDDEN & arguments.keys():
         raise WeightsError(f"{folder / CONFIG} asks for what a description of a model has no business to.")
     stated = config.get("pretrained_cfg")
-    return Described(config["architecture"], arguments, normalisation=_normalisation(stated or config, "mean", "std"))
+    return Described(architecture, arguments, normalisation=_normalisation(stated or config, "mean", "std"))
 
 
 def _transformers(
