@@ -31,7 +31,9 @@ def test_a_folder_without_images(refused: Callable[..., str], tmp_path: Path) ->
 
 def test_class_options_for_a_flat_folder(refused: Callable[..., str]) -> None:
     assert "--per-class needs class folders" in refused("--per-class", "2")
-    assert "class-attention does not apply" in refused("--metrics", "class-attention", model=jobs.UNTRAINED)
+    assert "nothing for class-attention (needs class folders)" in refused(
+        "--metrics", "class-attention", model=jobs.UNTRAINED
+    )
 
 
 def test_names_that_would_steer_the_terminal(world: World, tmp_path: Path) -> None:
@@ -82,7 +84,7 @@ def test_an_unknown_model(refused: Callable[..., str], model: str, expected: str
 
 def test_an_unknown_metric_or_kind_of_data(refused: Callable[..., str]) -> None:
     assert refused("--metrics", "attentoin").startswith("no metric is called 'attentoin'. Did you mean attention ")
-    assert refused("--dataset", "imagess").startswith("no kind of data is called 'imagess'. Did you mean images?")
+    assert refused("--dataset", "imagess").startswith("no kind of data is called 'imagess'. Did you mean images or ")
 
 
 @pytest.mark.parametrize("size", ["65", "64x70", "8"])

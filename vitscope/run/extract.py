@@ -16,6 +16,7 @@ from vitscope.data.records import ImageSet
 from vitscope.errors import ModelError
 from vitscope.geometry import Geometry
 from vitscope.metrics import Metric, Setting
+from vitscope.metrics.rows import Blocks
 from vitscope.models import build
 from vitscope.models.places import tokens_of
 from vitscope.models.shape import geometry_of
@@ -73,6 +74,11 @@ def _extract(
                 writer.drop_damaged(name, metric.version)
         if owed:
             planned = plan(owed.values(), setting, _as_before(resources, writer))
+            if resources.batch_size not in {None, planned.batch_size}:
+                watcher.tell(
+                    f"batches of {planned.batch_size} images, not {resources.batch_size}: a Gram matrix is of "
+                    f"{setting.block} images of one batch (without {', '.join(_blocked(owed))} any size will do)"
+                )
             if writer.facts["batch_size"] not in {None, planned.batch_size}:
                 watcher.tell(
                     f"this run began with batches of {writer.facts['batch_size']} images: the last digits differ"
@@ -109,6 +115,11 @@ def _applicable(names: Sequence[str], setting: Setting, watcher: Watcher) -> dic
     if missing:
         watcher.tell(f"does not apply to this model and these images: {', '.join(missing)}")
     return fitting
+
+
+def _blocked(metrics: dict[str, type[Metric]]) -> list[str]:
+    """Those that need whole blocks of images."""
+    return [name for name, metric in metrics.items() if issubclass(metric.adds, Blocks)]
 
 
 def _opened(cache: Path, spec: Spec, facts: dict[str, Any], *, restart: bool) -> RunWriter:

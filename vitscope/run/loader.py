@@ -62,7 +62,6 @@ def slices(shards: Sequence[int], shard_images: int, images: int, batch_size: in
 
 def load(
     records: Sequence[Record],
-    order: np.ndarray,
     todo: Sequence[Slice],
     size: tuple[int, int],
     *,
@@ -70,11 +69,13 @@ def load(
     orient: bool,
     workers: int,
     pin: bool,
+    order: np.ndarray | None = None,
 ) -> Iterator[Loaded]:
     """Decode and crop the images of every slice in `todo`, in order; `size` is (height, width) of the crop.
 
-    `order` gives the place in `records` of each image of the pass.
+    `order` gives the place in `records` of each image of the pass; None: as they are listed.
     """
+    order = np.arange(len(records)) if order is None else order
     dataset = _Crops(records, order, todo, size, preprocess, orient)
     with deferred():
         batches = iter(

@@ -20,7 +20,11 @@ DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 class Pass:
-    """The sums of one shard while it is measured."""
+    """The sums of one shard while it is measured.
+
+    Where no metric of attention is among them the model's own kernels run, which are faster and round differently:
+    features differ in their last digits.
+    """
 
     def __init__(self, metrics: dict[str, type[Metric]], model: Loaded, setting: Setting, plan: Plan) -> None:
         self.metrics: dict[str, Any] = {name: metric(setting) for name, metric in metrics.items()}

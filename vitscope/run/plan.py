@@ -17,8 +17,9 @@ from vitscope.models.tap import Chunk
 from vitscope.run.device import free_memory
 from vitscope.spec import Resources
 
-BATCH = {"cpu": 8, "cuda": 64, "mps": 16}
+BATCH = {"cpu": 32, "cuda": 64, "mps": 32}  # whole blocks of images whose Gram matrices are taken
 MAPS = 3  # copies of a piece of attention alive at once: logits, attention, and what a metric makes of it
+COPIES = 2  # of one layer's tokens: in float32, and less their mean
 CACHE_BYTES = 4 << 20  # on a CPU a piece this small stays in the cache while metrics read it again and again
 GIB = 1 << 30
 
@@ -31,6 +32,7 @@ class Plan:
     chunk: Chunk
     attention: int  # one piece of attention with its copies
     budget: int  # what these may take
+    tokens: int  # copies of one layer's tokens, where a metric looks at them
     sums: int  # what the metrics add to
 
     def sentence(self) -> str:
@@ -38,7 +40,7 @@ class Plan:
         return (
             f"batches of {self.batch_size} images; memory: {_size(self.attention)} of at most {_size(self.budget)} for "
             f"attention ({self.chunk.images} images × {self.chunk.queries} queries of one layer at a time), "
-            f"{_size(self.sums)} for sums"
+            f"{_size(self.tokens)} for copies of tokens, {_size(self.sums)} for sums"
         )
 
 
@@ -49,21 +51,27 @@ def plan(metrics: Iterable[type[Metric]], setting: Setting, resources: Resources
     digits. Raises DeviceError when the sums of these metrics alone do not fit in the memory that is free.
     """
     g, metrics = setting.geometry, list(metrics)
-    batch_size = resources.batch_size or BATCH[setting.device.type]
-    if any(issubclass(metric.adds, Blocks) for metric in metrics):
-        batch_size = -(-batch_size // setting.block) * setting.block
+    batch_size = _whole_blocks(resources.batch_size or BATCH[setting.device.type], metrics, setting)
     budget = int(resources.memory * GIB)
     chunk = _chunk(g, setting.device, batch_size, budget // MAPS)
-    attention = MAPS * _attention_bytes(g, chunk)
+    attention = MAPS * _attention_bytes(g, chunk) * any(not hasattr(metric, "at") for metric in metrics)
+    tokens = 4 * COPIES * batch_size * g.tokens * setting.width * any(hasattr(metric, "at") for metric in metrics)
     sums = sum(_held(metric, setting) for metric in metrics)
     free = free_memory(setting.device)
-    if free is not None and sums + attention > free:
+    if free is not None and sums + attention + tokens > free:
         raise DeviceError(
-            f"sums and gallery of {g.layers} layers × {g.heads} heads × {g.tokens}² tokens take {_size(sums)}, but "
-            f"only {_size(free)} are free: leave out the large ones with --metrics distance,entropy,prefix-mass, or "
-            f"use a smaller --image-size or --gallery."
+            f"sums and gallery of {g.layers} layers × {g.heads} heads × {g.tokens}² tokens take {_size(sums)}, copies "
+            f"of tokens {_size(tokens)}, but only {_size(free)} are free: leave out the large ones with --metrics "
+            "distance,entropy,prefix-mass, or use a smaller --image-size or --gallery."
         )
-    return Plan(batch_size, chunk, attention, budget, sums)
+    return Plan(batch_size, chunk, attention, budget, tokens, sums)
+
+
+def _whole_blocks(batch_size: int, metrics: list[type[Metric]], setting: Setting) -> int:
+    """The next size at which no block of images whose Gram matrix is wanted lies in two forward passes."""
+    if not any(issubclass(metric.adds, Blocks) for metric in metrics):
+        return batch_size
+    return -(-batch_size // setting.block) * setting.block
 
 
 def _chunk(g: Geometry, device: torch.device, batch_size: int, budget: int) -> Chunk:

@@ -64,13 +64,13 @@ class Work:
         workers = loader.default_workers(self.setting.device) if resources.workers is None else resources.workers
         loaded = loader.load(
             self.images.records,
-            self.order,
             todo,
             self.model.image_size,
             preprocess=self.preprocess,
             orient=self.spec.protocol != "paper",
             workers=workers,
             pin=self.setting.device.type == "cuda",
+            order=self.order,
         )
         current: Pass | None = None
         for slice_, batch in zip(todo, loaded, strict=True):
