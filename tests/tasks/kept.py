@@ -15,7 +15,7 @@ class Kept:
     def __init__(self, rows: np.ndarray, places: list[int] | None = None) -> None:
         self.rows = rows.astype(np.float16)
         self.layers, count, self.width = rows.shape
-        self.places = np.arange(count) if places is None else np.array(places)
+        self.places = np.arange(count) if places is None else np.array(places, np.int64)
         self.largest = 0  # rows read at a time
 
     def read(self, layer: int, tokens: str, start: int, stop: int) -> np.ndarray:
