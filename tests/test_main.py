@@ -7,7 +7,9 @@ import subprocess
 import sys
 
 import pytest
+from typer.core import TyperGroup
 
+import vitscope.__main__ as program
 from vitscope.__main__ import plain
 
 
@@ -45,3 +47,24 @@ def test_a_pipe_is_no_terminal(words):
 )
 def test_everything_else_is_the_command_lines(words):
     assert plain(words) is None
+
+
+def stop(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_ctrl_c_before_anything_is_imported(monkeypatch, capsys):
+    monkeypatch.setattr(program, "plain", stop)
+    with pytest.raises(SystemExit) as ended:
+        program.main()
+    assert ended.value.code == 130
+    assert capsys.readouterr().err == "vitscope: interrupted before it had begun\n"
+
+
+def test_ctrl_c_while_the_words_are_read(monkeypatch, capsys):
+    monkeypatch.setattr(TyperGroup, "make_context", stop)
+    monkeypatch.setattr(sys, "argv", ["vitscope", "models"])
+    with pytest.raises(SystemExit) as ended:
+        program.main()
+    assert ended.value.code == 130
+    assert capsys.readouterr().err.startswith("vitscope: interrupted; ")

@@ -13,8 +13,17 @@ def main() -> None:
     """Run the program.
 
     Nothing but `browse`, a place and a cache goes straight to the browser: the command line takes as long to import as
-    half the way to the first frame. What goes wrong there is asked again, and said, by the command line.
+    half the way to the first frame. What goes wrong there is asked again, and said, by the command line. Ctrl-C before
+    a command has begun is a sentence too.
     """
+    try:
+        _run()
+    except KeyboardInterrupt:
+        sys.stderr.write("vitscope: interrupted before it had begun\n")
+        raise SystemExit(130) from None
+
+
+def _run() -> None:
     browser = plain(sys.argv[1:])
     if browser is not None:
         with suppress(VitscopeError):

@@ -65,6 +65,14 @@ def test_doctor_finds_problems_and_says_what_to_do(vitscope, tmp_path, no_torch)
     assert "problem  settings" in vitscope("doctor").out
 
 
+def test_doctor_says_where_a_setting_comes_from(vitscope, tmp_path, no_torch, monkeypatch):
+    vitscope("config", "workers", 3)
+    monkeypatch.setenv("VITSCOPE_CACHE", str(tmp_path / "elsewhere"))
+    monkeypatch.setenv("COLUMNS", "1000")
+    said = vitscope("doctor").out
+    assert f"{tmp_path / 'config.toml'}: workers = 3; $VITSCOPE_CACHE: cache = {tmp_path / 'elsewhere'}" in said
+
+
 def test_doctor_notes(vitscope, tmp_path, no_torch, monkeypatch):
     vitscope("config", "data.images", tmp_path / "gone")
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)

@@ -26,6 +26,14 @@ Results go to stdout, messages to stderr; NO_COLOR and pipes are honoured."""
 class Program(TyperGroup):
     """The group of all commands; runs one and maps what it raises. Wrong usage is left to Typer (exit code 2)."""
 
+    def make_context(self, *arguments: Any, **options: Any) -> Any:
+        """Read the words of the command; Ctrl-C while that lasts is answered as when the command runs."""
+        try:
+            return super().make_context(*arguments, **options)
+        except KeyboardInterrupt:
+            fail(INTERRUPTED)
+            raise typer.Exit(130) from None
+
     def invoke(self, ctx: Any) -> Any:
         """Run the command; a bug keeps its traceback."""
         try:

@@ -149,8 +149,11 @@ def _settings() -> Iterator[Check]:
     except VitscopeError as error:
         yield Check("settings", "problem", str(error))
         return
-    said = ", ".join(f"{key} = {value}" for key, value in settings.items())
-    yield Check("settings", "ok", f"{config.path()}: {said or 'nothing is set'}")
+    above = {key for key in settings if os.environ.get(config.variable(key))}
+    in_file = ", ".join(f"{key} = {value}" for key, value in settings.items() if key not in above)
+    said = [f"{config.path()}: {in_file or 'nothing is set'}"]
+    said += [f"${config.variable(key)}: {key} = {settings[key]}" for key in sorted(above)]
+    yield Check("settings", "ok", "; ".join(said))
     for key, folder in settings.items():
         if key.startswith("data.") and not Path(folder).is_dir():
             todo = f"Change it with `vitscope config {key} DIR`, or give --data DIR."
