@@ -60,6 +60,8 @@ def _extract(
         watcher.tell(f"{request.model}: {note}")
     model.module.to(target, DTYPES[request.precision])
     geometry = geometry_of(request.model, model.module, model.image_size)
+    if geometry.patches == 1:
+        watcher.warn(f"{request.model}: the whole image is one patch, so that nothing is said of where heads look")
     preprocess = loader.preprocess_of(request.preprocess, model, images)
     spec = _spec(request, model, images, preprocess)
     setting = _setting(request, model, images, geometry, target, spec)
