@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import numpy as np
 from sklearn.cluster import KMeans
@@ -27,10 +28,10 @@ def kmeans(vectors_ID: np.ndarray, clusters: int, seed: int = 0) -> np.ndarray:
             "features that are not finite cannot be clustered: the activations overflow in this number format, so try "
             "--precision fp32 or another checkpoint."
         )
+    options: dict[str, Any] = {"n_clusters": clusters, "n_init": STARTS, "random_state": seed}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # rows that are all alike: said above
-        found = KMeans(n_clusters=clusters, n_init=STARTS, random_state=seed).fit(vectors)
-    return found.labels_.astype(np.int64)
+        return np.asarray(KMeans(**options).fit_predict(vectors), dtype=np.int64)
 
 
 def scores(labels_I: np.ndarray, clusters_I: np.ndarray) -> tuple[float, float, float]:
