@@ -155,6 +155,29 @@ def test_ctrl_c_stops_all_models(vitscope, stand, tmp_path):
     assert len(stand.asked) == 1
 
 
+def test_the_kind_of_data_is_recognised_unless_it_is_said(vitscope, stand, tmp_path):
+    (tmp_path / "train" / "ape").mkdir(parents=True)
+    (tmp_path / "val").mkdir()
+    asked = ["extract", "--model", "mae", "--data", tmp_path, "--cache", tmp_path / "cache"]
+    assert vitscope(*asked).code == vitscope(*asked, "--dataset", "images").code == 0
+    assert [(one.request.data, one.request.dataset) for one in stand.asked] == [
+        (tmp_path, "imagenet"),
+        (tmp_path, "images"),
+    ]
+
+
+def test_settings_stand_in_for_data_and_are_named(vitscope, stand, tmp_path, monkeypatch):
+    asked = ["extract", "--model", "mae", "--cache", tmp_path / "cache"]
+    monkeypatch.setenv("VITSCOPE_DATA_IMAGENET", "/data/imagenet")
+    monkeypatch.setenv("VITSCOPE_DATA_COCO", "/data/coco")
+    assert "no --data: taking /data/imagenet, as the setting data.imagenet says" in vitscope(*asked).err
+    assert "taking /data/coco, as the setting data.coco says" in vitscope(*asked, "--dataset", "coco").err
+    monkeypatch.setenv("VITSCOPE_DATA_IMAGES", "/photos")
+    assert "taking /photos, as the setting data.images says" in vitscope(*asked).err
+    found = [(str(one.request.data), one.request.dataset) for one in stand.asked]
+    assert found == [("/data/imagenet", "imagenet"), ("/data/coco", "coco"), ("/photos", "images")]
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

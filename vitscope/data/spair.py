@@ -64,7 +64,8 @@ class SPair:
 
 
 def read(root: Path, split: str = "test") -> SPair:
-    """All pairs of a split. Pairs that share no keypoint, or are mirrored, are left out and counted.
+    """All pairs of a split. Pairs that share no keypoint, are mirrored, or have a keypoint outside of its photograph or
+    a box without area are left out and counted.
 
     Raises DataError: not laid out so, a file whose content is not what it should be or contradicts its name.
     """
@@ -152,8 +153,21 @@ def _pair(root: Path, node: Node, category: str, name: str, sizes: dict[Path, in
             raise points.wrong(f"a list of {len(ids)} points, as many as kps_ids has names")
         sides.append(side)
     mirror = node.get("mirror")
-    reason = "they are mirrored" if mirror is not None and mirror.whole() else "" if ids else "they share no keypoint"
-    return Pair(name, category, sides[0], sides[1], ids), reason
+    pair = Pair(name, category, sides[0], sides[1], ids)
+    return pair, "they are mirrored" if mirror is not None and mirror.whole() else _unusable(pair)
+
+
+def _unusable(pair: Pair) -> str:
+    """Why matches of a pair cannot be judged; an empty string if they can."""
+    if not pair.ids:
+        return "they share no keypoint"
+    for side in (pair.source, pair.target):
+        left, top, right, bottom = side.box
+        if not (left < right and top < bottom):
+            return "a box without area"
+        if not all(0 <= x <= side.width and 0 <= y <= side.height for x, y in side.points):
+            return "a keypoint outside of its photograph"
+    return ""
 
 
 def _side(folder: Path, root: Path, node: Node, prefix: str, sizes: dict[Path, int]) -> Side:
@@ -166,15 +180,10 @@ def _side(folder: Path, root: Path, node: Node, prefix: str, sizes: dict[Path, i
     if len(dimensions) != 3:
         raise shape.wrong("a list of width, height and 3")
     width, height, _ = dimensions
-    outline = node.at(f"{prefix}_bndbox")
-    left, top, right, bottom = outline.numbers(4)
-    if not (left < right and top < bottom):
-        raise outline.wrong("left, top, right, bottom")
+    left, top, right, bottom = node.at(f"{prefix}_bndbox").numbers(4)
     points: list[tuple[float, float]] = []
     for point in node.at(f"{prefix}_kps").items():
         x, y = point.numbers(2)
-        if not (0 <= x <= width and 0 <= y <= height):
-            raise point.wrong(f"a point of an image of {width} × {height} pixels")
         points.append((x, y))
     name = path.relative_to(root).as_posix()
     return Side(path, name, sizes[path], width, height, (left, top, right, bottom), tuple(points))
