@@ -1,4 +1,7 @@
-"""What every metric of the catalog must obey; a new one is tested by being listed there."""
+"""What every metric of the catalog must obey; a new one is tested by being listed there.
+
+What is given to metrics of attention can be cut into pieces of any size, to metrics of features into whole blocks.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +12,17 @@ import pytest
 import torch
 
 from vitscope import catalog
-from vitscope.batch import Batch, Images
+from vitscope.batch import PLACES, Batch, Features, Images
 from vitscope.geometry import Geometry
 from vitscope.metrics import Setting
+from vitscope.metrics.sums import Mean, Moments
 
 GEOMETRY = Geometry(layers=2, heads=3, prefix=("cls", "reg1"), rows=3, columns=4, patch=(8, 8))
 CLASSES = 3
 CPU = torch.device("cpu")
+WIDTH, BLOCK = 5, 4
+OF_FEATURES = [name for name in sorted(catalog.METRICS) if hasattr(catalog.load("metric", catalog.METRICS, name), "at")]
+OF_ATTENTION = [name for name in sorted(catalog.METRICS) if name not in OF_FEATURES]
 
 
 def logits(images: int) -> torch.Tensor:
@@ -33,6 +40,8 @@ def about(places: range) -> Images:
 
 def run(metric, scores: torch.Tensor, places: range, *, images: int = 100, queries: int = 100):
     """The metric after one forward pass over `places`, handed over in groups of `images` and slices of `queries`."""
+    if hasattr(metric, "at"):
+        return look(metric, places)
     for layer in range(GEOMETRY.layers):
         for first in range(0, len(places), images):
             group = slice(first, min(first + images, len(places)))
@@ -42,10 +51,36 @@ def run(metric, scores: torch.Tensor, places: range, *, images: int = 100, queri
     return metric.sums
 
 
+def look(metric, places: range):
+    """The metric after one forward pass over `places`, at all places of a block."""
+    for layer in range(GEOMETRY.layers):
+        for number, place in enumerate(PLACES):
+            if place in metric.at:
+                generator = torch.Generator().manual_seed(100 * layer + number)
+                tokens = torch.randn(10, GEOMETRY.tokens, WIDTH, generator=generator)[places.start : places.stop]
+                metric.look(Features(GEOMETRY, layer, place, tokens, about(places)))
+    return metric.sums
+
+
+def shard(places: range) -> Setting:
+    """What a metric has to know of a shard that goes through `places`."""
+    return Setting(GEOMETRY, CPU, CLASSES, tuple(range(6)), WIDTH, frozenset(PLACES), tuple(places), BLOCK)
+
+
+def loaded(name: str):
+    kind = catalog.load("metric", catalog.METRICS, name)
+    return lambda places=range(10): kind(shard(places))
+
+
 @pytest.fixture(params=sorted(catalog.METRICS))
 def metric(request):
-    kind = catalog.load("metric", catalog.METRICS, request.param)
-    return lambda: kind(Setting(GEOMETRY, CPU, CLASSES, gallery=6))
+    """Makes a metric for a shard of some places."""
+    return loaded(request.param)
+
+
+@pytest.fixture(params=OF_ATTENTION)
+def of_attention(request):
+    return loaded(request.param)
 
 
 def close(left, right):
@@ -58,21 +93,24 @@ def test_values_have_the_dims_they_name(metric):
     sums = run(metric(), logits(10), range(10))
     sizes = {
         "layer": 2, "head": 3, "query": None, "key": None, "prefix": 2, "class": 3, "image": 6, "row": 24, "column": 32,
-        "channel": 3,
+        "channel": 3, "tokens": (2, 3), "row": (10, 24), "width": 5, "block": 3, "other": 4, "patch": 12, "branch": 2,
     }  # fmt: skip
+    sizes |= {"image": (6, 4)}
     values = type(sums).compute(sums.state())
     assert values.keys() == metric().dims.keys()
     for name, dims in metric().dims.items():
         assert values[name].ndim == len(dims)
         for dim, length in zip(dims, values[name].shape, strict=True):
-            assert length == sizes[dim] or (sizes[dim] is None and length in {GEOMETRY.tokens, GEOMETRY.patches})
+            fitting = (GEOMETRY.tokens, GEOMETRY.patches) if sizes[dim] is None else np.atleast_1d(sizes[dim])
+            assert length in fitting
 
 
 def test_splitting_images_changes_nothing(metric):
     scores = logits(10)
     whole = run(metric(), scores, range(10))
     algebra = type(whole)
-    parts = [run(metric(), scores, range(a, b)).state() for a, b in ((0, 1), (1, 4), (4, 10))]
+    edges = ((0, 4), (4, 8), (8, 10)) if hasattr(metric(), "at") else ((0, 1), (1, 4), (4, 10))
+    parts = [run(metric(range(a, b)), scores, range(a, b)).state() for a, b in edges]
     close(algebra.compute(reduce(algebra.merge, parts)), algebra.compute(whole.state()))
 
 
@@ -80,26 +118,28 @@ def test_several_passes_in_one_shard_change_nothing(metric):
     scores = logits(10)
     whole = run(metric(), scores, range(10))
     one = metric()
-    for places in (range(3), range(3, 4), range(4, 10)):
+    whole_blocks = (range(4), range(4, 8), range(8, 10))
+    for places in whole_blocks if hasattr(one, "at") else (range(3), range(3, 4), range(4, 10)):
         run(one, scores, places)
     close(type(whole).compute(one.sums.state()), type(whole).compute(whole.state()))
 
 
 @pytest.mark.parametrize(("images", "queries"), [(1, 100), (4, 100), (100, 5), (3, 1), (1, 2)])
-def test_cutting_a_pass_into_pieces_changes_nothing(metric, images, queries):
+def test_cutting_a_pass_into_pieces_changes_nothing(of_attention, images, queries):
     scores = logits(10)
-    whole = run(metric(), scores, range(10))
-    cut = run(metric(), scores, range(10), images=images, queries=queries)
+    whole = run(of_attention(), scores, range(10))
+    cut = run(of_attention(), scores, range(10), images=images, queries=queries)
     close(type(whole).compute(cut.state()), type(whole).compute(whole.state()))
 
 
 def test_merge_is_associative_and_no_images_are_neutral(metric):
     scores = logits(10)
-    a, b, c = (run(metric(), scores, places).state() for places in (range(2), range(2, 7), range(7, 10)))
+    edges = (range(4), range(4, 8), range(8, 10))
+    a, b, c = (run(metric(places), scores, places).state() for places in edges)
     algebra = type(metric().sums)
     left, right = algebra.merge(algebra.merge(a, b), c), algebra.merge(a, algebra.merge(b, c))
     close(algebra.compute(left), algebra.compute(right))
-    nothing = metric().sums.state()
+    nothing = metric(range(0)).sums.state()
     close(algebra.compute(algebra.merge(nothing, a)), algebra.compute(a))
     close(algebra.compute(algebra.merge(a, nothing)), algebra.compute(a))
     assert algebra.images(left) == (6 if "crop" in metric().dims else 10)
@@ -107,15 +147,28 @@ def test_merge_is_associative_and_no_images_are_neutral(metric):
 
 
 def test_sums_across_shards_are_float64(metric):
-    state = run(metric(), logits(4), range(4)).state()
+    state = run(metric(range(4)), logits(4), range(4)).state()
     merged = type(metric().sums).merge(state, state)
-    if "crop" not in metric().dims:
+    if issubclass(metric().adds, Mean | Moments):
         assert {values.dtype for values in merged.values()} == {np.dtype(np.float64)}
 
 
 def test_version_and_unit_are_stated(metric):
     assert metric().version >= 1
     assert metric().unit
+    assert metric().needs
+
+
+def test_what_is_not_finite_is_noticed(metric):
+    """One image of which every number is too large, among images that could not be read."""
+    one = metric(range(4))
+    state = run(one, logits(4) * 1e30, range(1)).state()
+    assert one.sums.sound(state)
+    spoilt = {name: values.copy() for name, values in state.items()}
+    for name, values in spoilt.items():
+        if values.dtype.kind == "f" and name != "count":
+            values[...] = np.inf
+    assert not one.sums.sound(spoilt)
 
 
 def test_sums_lose_no_mass():

@@ -37,7 +37,7 @@ def measure(
     name: str, geometry: Geometry, attention: np.ndarray, labels: list[int] | None = None
 ) -> dict[str, np.ndarray]:
     classes = 0 if labels is None else max(labels) + 1
-    setting = Setting(geometry, torch.device("cpu"), classes, gallery=3)
+    setting = Setting(geometry, torch.device("cpu"), classes, gallery=(0, 1, 2))
     metric = catalog.load("metric", catalog.METRICS, name)(setting)
     places = tuple(range(len(attention)))
     images = Images(
@@ -94,7 +94,7 @@ def test_class_attention(case):
     same(measure("class-attention", geometry, attention, labels)["mean"], oracles.class_attention(attention, labels))
 
 
-def test_gallery_keeps_the_first_images_in_half_precision(case):
+def test_gallery_keeps_its_images_in_half_precision(case):
     geometry, attention = case
     found = measure("gallery", geometry, attention)
     assert found["place"].tolist() == [0, 1, 2]

@@ -88,7 +88,7 @@ class Blocks:
     def blocks_of(self, places: Sequence[int]) -> list[tuple[int, slice, list[int]]]:
         """The blocks that a forward pass over the images at `places` fills: (block, which of the images, their rows).
 
-        Raises ValueError where the rest of a block's images would come in another pass.
+        All images of a block must come in one pass: those of two passes have no product, which `sound` notices.
         """
         found: list[tuple[int, slice, list[int]]] = []
         for at, place in enumerate(places):
