@@ -104,7 +104,7 @@ class Regions:
         notes = [f"{len(labels)} regions of {names} labels in {self._clusters} clusters."]
         if lost:
             where = "cover no token" if self._dense else "lie outside the central crop"
-            notes.append(f"{lost} regions {where} and are left out.")
+            notes.append(f"Regions left out: {lost}, which {where}.")
         return Outcome(arrays, used, notes=tuple(notes))
 
     def _kept(self, image: MaskedImage) -> list[Any]:
