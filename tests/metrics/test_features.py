@@ -77,7 +77,7 @@ def hsic(one: np.ndarray, other: np.ndarray) -> float:
     np.fill_diagonal(k, 0)
     np.fill_diagonal(m, 0)
     cross = sum(k[i, j] * m[j, i] for i in range(n) for j in range(n))
-    both = sum(k[i, j] * m[j, l] for i in range(n) for j in range(n) for l in range(n))
+    both = sum(k[i, j] * m[j, h] for i in range(n) for j in range(n) for h in range(n))
     return (cross + k.sum() * m.sum() / ((n - 1) * (n - 2)) - 2 / (n - 2) * both) / (n * (n - 3))
 
 

@@ -92,10 +92,9 @@ def close(left, right):
 def test_values_have_the_dims_they_name(metric):
     sums = run(metric(), logits(10), range(10))
     sizes = {
-        "layer": 2, "head": 3, "query": None, "key": None, "prefix": 2, "class": 3, "image": 6, "row": 24, "column": 32,
-        "channel": 3, "tokens": (2, 3), "row": (10, 24), "width": 5, "block": 3, "other": 4, "patch": 12, "branch": 2,
+        "layer": 2, "head": 3, "query": None, "key": None, "prefix": 2, "class": 3, "image": (6, 4), "row": (10, 24),
+        "channel": 3, "column": 32, "tokens": (2, 3), "width": 5, "block": 3, "other": 4, "patch": 12, "branch": 2,
     }  # fmt: skip
-    sizes |= {"image": (6, 4)}
     values = type(sums).compute(sums.state())
     assert values.keys() == metric().dims.keys()
     for name, dims in metric().dims.items():

@@ -26,8 +26,8 @@ def tokens_of(model: nn.Module, image_size: tuple[int, int]) -> Tokens:
 
     The residual places are there if, in every block, the block's input + the attention branch is the stream that the
     MLP branch is added to, and that sum is the block's output. Blocks that add attention and MLP in one step, such as
-    timm's ParallelScalingBlock, have none; those with other norms than two, such as ParallelThingsBlock, no `norm1` and
-    `norm2`.
+    timm's ParallelScalingBlock, have none; those with other norms than two, such as ParallelThingsBlock and
+    Gemma4Block, no `norm1` and `norm2`.
     """
     like = next(model.parameters())
     image = torch.randn(1, 3, *image_size, generator=torch.Generator().manual_seed(0)).to(like)

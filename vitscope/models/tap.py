@@ -102,8 +102,9 @@ def _hooks(
     if watch is not None:
         yield block.register_forward_pre_hook(lambda _module, inputs: watch.enter(layer, inputs))
         yield block.register_forward_hook(lambda *_: watch.leave())
+    normed = not hasattr(block, "norm3")  # of four norms, as Gemma's blocks have, two are after attention and MLP
     for place, sink in sinks.items():
-        owner = block if place == OUTPUT else getattr(block, place, None) if place in NORMS else None
+        owner = block if place == OUTPUT else getattr(block, place, None) if place in NORMS and normed else None
         if isinstance(owner, nn.Module):
             yield owner.register_forward_hook(_handing_on(layer, sink))
 
