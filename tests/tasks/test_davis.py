@@ -302,8 +302,9 @@ def test_a_film_that_cannot_be_used_is_left_out_and_said(tmp_path: Path, model: 
         task.compute([lost.state, lost.state])
 
 
-def test_activations_that_overflow(root: Path, model: Backbone, monkeypatch) -> None:
-    monkeypatch.setattr(dense, "features", lambda *_: [torch.full((8, 12, 4), torch.inf)] * 3)
+def test_activations_that_overflow(root: Path, model: Backbone) -> None:
+    with torch.no_grad():
+        model.model.module.blocks[1].mlp.fc2.bias.fill_(torch.inf)
     with pytest.raises(ModelError, match="not finite"):
         measured(Davis(asked(root)), model)
 

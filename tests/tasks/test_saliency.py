@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -9,16 +10,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from tests.models import zoo
-from vitscope.data.masks import MaskedImage, Region, soft_mask
+from tests.tasks import backbones
+from vitscope.data import coco, partimagenet
+from vitscope.data.masks import MaskedImage, Region, mask, soft_mask
+from vitscope.data.pixels import crop, decode
+from vitscope.demo.world import write
+from vitscope.errors import DataError, ModelError, TaskError
 from vitscope.models.backbone import Backbone
-from vitscope.models.build import Loaded
-from vitscope.models.shape import geometry_of
-from vitscope.tasks import saliency
-from vitscope.tasks.saliency import attention_maps, foreground, iou, merged, top_mass
-
-HALF = (0.5, 0.5, 0.5)
+from vitscope.tasks import Asked, Outcome, saliency
+from vitscope.tasks.saliency import Saliency, attention_maps, foreground, iou, merged, top_mass
 
 
 def kept_by_loops(values: list[int], mass: Fraction) -> list[bool]:
@@ -137,10 +140,7 @@ def test_a_short_first_ring_leaves_a_region_out_as_in_the_paper() -> None:
 
 
 def backbone(trait: str) -> Backbone:
-    model = zoo.build(trait)
-    size = zoo.TRAITS[trait]().patch_embed.img_size if trait == "not square" else (32, 32)
-    loaded = Loaded(trait, model, "random:0", size, HALF, HALF, None, ())
-    return Backbone(loaded, geometry_of(trait, model, size), torch.device("cpu"), torch.float32)
+    return backbones.of(zoo.build(trait), (32, 48) if trait == "not square" else (32, 32))
 
 
 def maps_by_loops(model: Backbone, pixels: torch.Tensor, modes: tuple[str, ...]) -> np.ndarray:
@@ -194,3 +194,151 @@ def test_chunks_hold_no_more_than_they_may(monkeypatch: pytest.MonkeyPatch) -> N
         assert max(sizes) <= held
         assert max(sizes) > held // 2
         sizes.clear()
+
+
+# the task
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    return write(tmp_path_factory.mktemp("world"), only=["coco", "partimagenet"])
+
+
+def outcome(task: Saliency, model: Backbone) -> Outcome:
+    return task.compute([task.measure(unit, model).state for unit in range(len(task.units))])
+
+
+@pytest.mark.parametrize(("name", "protocol"), [("coco", "paper"), ("coco", "corrected"), ("partimagenet", "paper")])
+def test_numbers_are_those_of_images_one_by_one(world: dict[str, Path], name: str, protocol: str) -> None:
+    """Over twenty images, which are two units, in passes of five; every formula written out again."""
+    read = {
+        "coco": coco.read,
+        "partimagenet": lambda root, limit: partimagenet.read(root, per_super_class=500, limit=limit),
+    }
+    model = backbones.named("demo-fs", batch_size=5)
+    task = Saliency(Asked(root=world[name], protocol=protocol, limit=20, options={"mass": 0.5}))
+    assert len(task.units) == 2
+    found = outcome(task, model)
+    assert model.forwards == found.count
+    per_head, per_merged = [], []
+    for image in read[name](world[name], limit=20).images:
+        truth = np.zeros((10, 10), bool)
+        for region in image.regions:
+            if protocol == "paper" and not region.crowd and len(region.segmentation[0]) <= 4:
+                continue
+            soft = soft_mask(mask(region, image.height, image.width), 10, 10, crop=True)
+            truth |= soft > 0 if soft is not None else False
+        if not truth.any():
+            continue
+        pixels = torch.from_numpy(crop(decode(image.path), (80, 80)))[None]
+        maps = maps_by_loops(model, pixels, saliency.MODES)[:, 0]
+        maps /= maps.sum(-1, keepdims=True)
+        per_head.append([[[one_iou(head, truth, 0.5) for head in layer] for layer in mode] for mode in maps])
+        per_merged.append([[one_iou(layer.mean(0), truth, 0.5) for layer in mode] for mode in maps])
+    assert found.count == len(per_head)
+    heads = np.array(per_head)
+    expected = {
+        "iou": heads.mean(0), "oracle": heads.max(-1).mean(0), "fixed": heads.mean(0).max(-1),
+        "merged": np.mean(per_merged, 0),
+    }  # fmt: skip
+    for array, values in expected.items():
+        np.testing.assert_allclose(found.arrays[array].values, values, atol=2e-3, err_msg=array)
+        assert np.median(np.abs(found.arrays[array].values - values)) < 1e-12, array
+    best = expected["oracle" if protocol == "paper" else "fixed"][0]
+    np.testing.assert_allclose(found.arrays["best-head"].values, best, atol=2e-3)
+    assert (found.arrays["oracle"].values >= found.arrays["fixed"].values).all()
+    assert found.coords == {"mode": ["cls", "spatial", "centre"]}
+
+
+def one_iou(values: np.ndarray, truth: np.ndarray, mass: float) -> float:
+    """IoU of one map, patch by patch from the largest on."""
+    chosen, held = set(), 0.0
+    for place in np.argsort(-values):
+        if held >= mass:
+            break
+        chosen.add(int(place))
+        held += values[place]
+    objects = set(np.flatnonzero(truth).tolist())
+    return len(chosen & objects) / len(chosen | objects)
+
+
+def test_a_model_without_cls_has_no_mode_cls(world: dict[str, Path]) -> None:
+    task = Saliency(Asked(root=world["coco"], limit=3))
+    found = outcome(task, backbone("no CLS"))
+    assert found.coords == {"mode": ["spatial", "centre"]}
+    assert found.arrays["iou"].values.shape == (2, 2, 3)
+    np.testing.assert_array_equal(found.arrays["best-head"].values, found.arrays["fixed"].values[0])
+    assert found.notes == ("the model has no CLS token: mode cls is left out.",)
+
+
+def test_noise_is_as_good_as_chance(world: dict[str, Path]) -> None:
+    """Sixty percent of the mass of uniform numbers lie on the larger 37 % of them, wherever those are."""
+    task = Saliency(Asked(root=world["partimagenet"], limit=16))
+    model = backbones.named("random", image_size=(64, 64))
+    found = outcome(task, model)
+    assert found.arrays["iou"].values.shape == (3, 10, 12)
+    assert abs(found.arrays["iou"].values[0] - found.arrays["iou"].values[0].mean()).max() < 0.15
+    trained = outcome(task, backbones.named("demo-beit"))
+    assert trained.arrays["fixed"].values[0].max() > found.arrays["iou"].values[0].mean() + 0.1
+
+
+def test_settings_and_fingerprint_tell_runs_apart(world: dict[str, Path]) -> None:
+    root = world["coco"]
+    given = [{}, {"options": {"mass": 0.5}}, {"options": {"threshold": 0.5}}, {"protocol": "paper"}, {"limit": 3}]
+    runs = [Saliency(Asked(root=root, **one)) for one in given]
+    assert len({(task.fingerprint, str(task.settings)) for task in runs}) == len(given)
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"options": {"mass": 0.0}}, "--mass 0 is no share of the attention"),
+        ({"options": {"mass": 1.5}}, "--mass 1.5 is no share"),
+        ({"options": {"threshold": 1.0}}, "--threshold 1 is no share of a patch"),
+        ({"limit": 0}, "--limit 0 keeps no image"),
+        ({"per_class": 3}, "--per-class counts images of a super-category of PartImageNet"),
+    ],
+)
+def test_options_without_sense(world: dict[str, Path], asked: dict, message: str) -> None:
+    with pytest.raises(TaskError, match=message):
+        Saliency(Asked(root=world["coco"], **asked))
+
+
+def test_data_without_masks(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"")
+    with pytest.raises(DataError, match="PartImageNet or COCO is expected"):
+        Saliency(Asked(root=tmp_path, kind="images"))
+
+
+def test_images_that_cannot_be_used(world: dict[str, Path], tmp_path: Path) -> None:
+    """One is missing, one has another size than its annotations are for; the others are measured."""
+    root = tmp_path / "coco"
+    shutil.copytree(world["coco"], root)
+    images = coco.read(root, limit=4).images
+    images[0].path.unlink()
+    with Image.open(images[1].path) as picture:
+        smaller = picture.resize((30, 20))
+    smaller.save(images[1].path, format="PNG")
+    task = Saliency(Asked(root=root, limit=4))
+    model = backbone("plain")
+    found = task.measure(0, model)
+    assert [name for name, _ in found.skipped] == [images[0].name, images[1].name]
+    assert found.skipped[0][1] == "no such file or directory"
+    assert found.skipped[1][1].startswith("30 × 20 pixels, but its annotations are for")
+    assert task.compute([found.state]).count == 2
+    assert any("missing" in note for note in task.notes)
+
+
+def test_no_image_can_be_used(world: dict[str, Path]) -> None:
+    task = Saliency(Asked(root=world["coco"], limit=1))
+    empty = {"iou": np.zeros((3, 2, 3)), "oracle": np.zeros((3, 2)), "merged": np.zeros((3, 2)), "images": np.array(0)}
+    with pytest.raises(DataError, match="none of the images could be used"):
+        task.compute([empty])
+
+
+def test_attention_that_overflows(world: dict[str, Path]) -> None:
+    model = backbone("plain")
+    with torch.no_grad():
+        model.model.module.blocks[0].attn.qkv.bias.fill_(torch.inf)
+    with pytest.raises(ModelError, match="not finite"):
+        Saliency(Asked(root=world["coco"], limit=1)).measure(0, model)
