@@ -187,7 +187,7 @@ def test_files_are_not_written_to_a_terminal(vitscope, cache, monkeypatch, form)
         (["attention", "--model", "synthetic", "--query", "99,1"], "rows go from 1 to 4"),
         (["attention", "--model", "synthetic", "--query", "eye"], "ROW,COL"),
         (["attention", "--model", "synthetic", "--image", "none.jpg"], "none.jpg"),
-        (["attention", "--model", "wide", "--query", "cls"], "CLS"),
+        (["attention", "--model", "wide", "--tokens", "cls"], "CLS"),
         (["attention", "--model", "wide", "--image", "none.jpg"], "--metrics gallery"),
         (["distance", "--model", "timm/registers"], "vitscope extract --model timm/registers --data DIR --metrics"),
     ],

@@ -10,7 +10,6 @@ import pytest
 from tests import oracles, synthetic
 from vitscope import catalog
 from vitscope.derive.heads import profile, tags
-from vitscope.errors import ViewError
 from vitscope.spec import Spec
 from vitscope.store.reader import Cache, Run
 from vitscope.views import Options, View
@@ -160,9 +159,8 @@ def test_heads(run, attention):
 @pytest.mark.parametrize("mode", ["all", "cls", "spatial", "pure"])
 def test_the_four_averages(mode, run, attention):
     if mode == "cls" and not run.geometry.prefix:
-        with pytest.raises(ViewError, match="no CLS"):
-            show("attention", run, query=mode)
-        return
+        mode = "spatial"
+        assert "stands in" in show("attention", run, query="cls").notes[0]
     mean = show("attention", run, query=mode, tokens="all")
     close(mean.values, oracles.average(mode, attention, run.geometry))
     kept = run.result("gallery").coords["image"]
@@ -208,3 +206,28 @@ def test_every_view_says_what_it_is(name, run):
     assert view.coords["head"] == [1, 2, 3]
     for numbers in [view.values] if view.columns is None else [column.values for column in view.columns.values()]:
         assert numbers.shape == tuple(len(view.coords[dim]) for dim in view.dims)
+
+
+def test_a_register_stands_in_for_cls(tmp_path):
+    synthetic.write(tmp_path, layers=2, heads=3, images=IMAGES, grid=(3, 3), prefix=("reg1", "reg2"))
+    run = Cache(tmp_path).find("synthetic")
+    mean = np.mean([synthetic.attention(run.geometry, index) for index in range(IMAGES)], axis=0)
+    view = show("attention", run, query="cls", tokens="all")
+    close(view.values, mean[:, :, 0])
+    assert view.title.startswith("Attention of register 1")
+    assert view.notes == ["this model has no CLS token: its first register stands in for it"]
+    close(show("attention", run, query="reg2", tokens="all").values, mean[:, :, 1])
+    assert show("attention", run, query="reg2").notes == []
+    to = show("attention", run, query="2,2", tokens="cls")
+    close(to.values, mean[:, :, 2 + 4, 0])
+    assert to.title.endswith("to register 1")
+    assert to.notes == view.notes
+
+
+def test_the_mean_patch_stands_in_where_there_is_no_register(tmp_path):
+    synthetic.write(tmp_path, layers=2, heads=3, images=IMAGES, grid=(4, 2), prefix=())
+    run = Cache(tmp_path).find("synthetic")
+    view, mean = show("attention", run, query="cls"), show("attention", run, query="spatial")
+    close(view.values, np.asarray(mean.values))
+    assert mean.notes == []
+    assert view.notes == ["this model has neither CLS nor registers: the mean of all patches stands in for CLS"]

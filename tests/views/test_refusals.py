@@ -56,8 +56,6 @@ def test_queries_and_tokens(tmp_path):
         show("attention", run, tokens="register")
     bare = write(tmp_path / "bare", prefix=())
     with pytest.raises(ViewError, match="no CLS token"):
-        show("attention", bare, query="cls")
-    with pytest.raises(ViewError, match="no CLS token"):
         show("attention", bare, tokens="cls")
 
 

@@ -47,6 +47,21 @@ def cls_token(geometry: Geometry) -> int:
     return geometry.prefix.index("cls")
 
 
+def instead_of_cls(geometry: Geometry) -> tuple[str, str]:
+    """What stands in for CLS, and the sentence that says so: the first register, or "spatial", the mean of all patches.
+
+    A model with a CLS token needs nothing instead: ("cls", "").
+
+    >>> instead_of_cls(Geometry(layers=1, heads=1, prefix=("reg1",), rows=2, columns=2, patch=(16, 16)))
+    ('reg1', 'this model has no CLS token: its first register stands in for it')
+    """
+    if "cls" in geometry.prefix:
+        return "cls", ""
+    if geometry.prefix:
+        return geometry.prefix[0], "this model has no CLS token: its first register stands in for it"
+    return "spatial", "this model has neither CLS nor registers: the mean of all patches stands in for CLS"
+
+
 def token_names(geometry: Geometry) -> list[str]:
     """Names of all T tokens: the prefix, such as "cls", then ROW,COL of each patch counted from 1."""
     rows, columns = range(1, geometry.rows + 1), range(1, geometry.columns + 1)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from vitscope.derive.average import average, renormalised
-from vitscope.derive.query import cls_token, parse_query, query_row, token_names
+from vitscope.derive.query import cls_token, instead_of_cls, parse_query, query_row, token_names
 from vitscope.errors import ViewError
 from vitscope.store.reader import Run
 from vitscope.store.text import printable
@@ -28,11 +28,15 @@ def view(run: Run, options: Options) -> View:
     Nothing is renormalised: attention to patches sums to 1 minus what goes to the prefix. Besides cls, spatial and a
     patch, the query may be all, the mean over all tokens, or pure, the mean over patches of rows without the prefix
     that are renormalised to 1 (the four averages of protocol 2.1). With `options.image`, of that image of the gallery
-    instead of the mean over images. Unit 1. Raises ViewError for a layer, head, query, image or
-    tokens that do not exist, NotMeasured without the attention or the gallery.
+    instead of the mean over images. The name of any token before the patches is a query too ("dist", "reg1"). In a
+    model without CLS another token stands in for it, which a note says. Unit 1. Raises ViewError for a layer, head,
+    query, image or tokens that do not exist, NotMeasured without the attention or the gallery.
     """
     chosen = select(run, options, "attention", uses=("query", "image", "tokens"))
     asked = (options.query or "spatial").strip().lower()
+    instead, note = instead_of_cls(run.geometry)
+    notes = [note] if note and "cls" in {asked, options.tokens} else []
+    asked = instead if asked == "cls" else asked
     row, images, image, said = _row(run, chosen, asked, options.image)
     values, coords, to = _keys(run, row, options.tokens or "spatial")
     return build(
@@ -44,6 +48,7 @@ def view(run: Run, options: Options) -> View:
         fixed=chosen.fixed(),
         unit="1",
         values=values,
+        notes=notes,
     )
 
 
@@ -58,9 +63,17 @@ def _row(run: Run, chosen: Selection, asked: str, name: str | None) -> tuple[np.
         return average("pure", None, renormalised(attention, geometry), geometry), images, image, SAID[asked]
     if asked == "all":
         return average("all", attention, None, geometry), images, image, SAID[asked]
+    if asked in geometry.prefix:
+        return attention[..., geometry.prefix.index(asked), :].astype(np.float64), images, image, _called(asked)
     query = parse_query(asked, geometry)
     said = SAID[query] if isinstance(query, str) else f"patch {query[0] + 1},{query[1] + 1}"
     return query_row(attention, query, geometry), images, image, said
+
+
+def _called(token: str) -> str:
+    """A token before the patches in words."""
+    names = {"cls": "CLS", "dist": "the distillation token"}
+    return names.get(token, f"register {token.removeprefix('reg')}")
 
 
 def _attention(run: Run, chosen: Selection, image: str | None) -> tuple[np.ndarray, int, str]:
@@ -95,7 +108,9 @@ def _keys(run: Run, row_T: np.ndarray, tokens: str) -> tuple[np.ndarray, dict[st
     if tokens == "all":
         return row_T, {"token": token_names(geometry)}, " to all tokens"
     if tokens == "cls":
-        return row_T[..., cls_token(geometry)], {}, " to CLS"
+        instead, _ = instead_of_cls(geometry)
+        token = geometry.prefix.index(instead) if instead in geometry.prefix else cls_token(geometry)
+        return row_T[..., token], {}, f" to {_called(instead)}"
     if tokens == "spatial":
         patches = row_T[..., len(geometry.prefix) :]
         return patches.reshape(*row_T.shape[:-1], geometry.rows, geometry.columns), grid_coords(run), ""
