@@ -50,7 +50,8 @@ def read(root: Path, *, split: str = "val", limit: int | None = None) -> MaskedS
 
 def images(root: Path, *, limit: int | None = None, per_class: int | None = None) -> ImageSet:
     """The photographs alone, of the validation split if it is there, else of training."""
-    split = "val" if (_above(root) / "annotations" / "instances_val2017.json").is_file() else "train"
+    found = [split for split in PUBLISHED if (_above(root) / "annotations" / f"instances_{split}2017.json").is_file()]
+    split = found[0] if found else "val"
     return plain(read(root, split=split, limit=limit), per_class)
 
 

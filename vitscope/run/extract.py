@@ -43,12 +43,15 @@ def extract(
     """
     target = devices.choose(resources.device)
     with devices.memory_of(target):
-        return _extract(request, resources, cache, watcher, target, images or _read(request))
+        return _extract(request, resources, cache, watcher, target, images or _read(request, watcher))
 
 
-def _read(request: Request) -> ImageSet:
+def _read(request: Request, watcher: Watcher) -> ImageSet:
     read = catalog.load("kind of data", catalog.DATASETS, request.dataset or "images")
-    return read(request.data, limit=request.limit, per_class=request.per_class)
+    images: ImageSet = read(request.data, limit=request.limit, per_class=request.per_class)
+    for note in images.notes:
+        watcher.tell(f"{images.name}: {note}")
+    return images
 
 
 def _extract(
@@ -86,7 +89,7 @@ def _extract(
                     f"this run began with batches of {writer.facts['batch_size']} images: the last digits differ"
                 )
             writer.update(batch_size=planned.batch_size)
-            watcher.tell(f"{len(images.records)} images from {images.root}")
+            watcher.tell(f"{images.name}: {len(images.records)} images from {images.root}")
             watcher.tell(planned.sentence())
             work = Work(writer, images, owed, model, setting, planned, spec, preprocess)
             work.measure(resources, watcher)

@@ -40,7 +40,7 @@ class Clusters:
         self._tokens = TOKENS if tokens == "both" else (tokens,)
         _enough(len(images.records), self._clusters, asked.root)
         self.sets: Mapping[str, ImageSet] = {"images": images}
-        self.dataset, self.fingerprint, self.notes = images.name, images.fingerprint, ()
+        self.dataset, self.fingerprint, self.notes = images.name, images.fingerprint, images.notes
         self.settings: dict[str, Any] = {
             "features": "block output before the final norm", "tokens": list(self._tokens),
             "clusters": self._clusters, "starts": STARTS, "seed": SEED,
