@@ -9,8 +9,9 @@ from safetensors.torch import save_file
 from timm.layers import resample_abs_pos_embed
 
 from vitscope import catalog
-from vitscope.errors import ModelError, UnknownName
+from vitscope.errors import ModelError, UnknownName, WeightsError
 from vitscope.models.build import PACKAGE, load
+from vitscope.models.names import resolve
 from vitscope.models.shape import geometry_of
 
 SMALL = "vit_tiny_patch16_224"
@@ -54,7 +55,10 @@ def test_the_image_size_of_the_checkpoints_position_table(tmp_path):
     save_file(weights, tmp_path / "small.safetensors")
     model = load(f"timm/{SMALL}", tmp_path / "small.safetensors")
     assert model.image_size == (96, 96)
-    assert model.notes == ("images of 96×96 pixels, as the checkpoint's position table says",)
+    assert model.notes == (
+        "small.safetensors is in the layout of timm, DINO backbone or MAE encoder",
+        "images of 96×96 pixels, as the checkpoint's position table says",
+    )
     assert model.checkpoint is not None
     assert model.checkpoint["file"] == "small.safetensors"
     assert torch.equal(model.module.state_dict()["pos_embed"], weights["pos_embed"])
@@ -66,7 +70,7 @@ def test_a_checkpoint_at_another_image_size_has_its_position_table_resampled(tmp
     save_file(weights, tmp_path / "small.safetensors")
     model = load(f"timm/{SMALL}", tmp_path / "small.safetensors", size)
     assert model.image_size == size
-    assert model.notes == (f"position table resampled from images of 96×96 to {size[0]}×{size[1]} pixels",)
+    assert model.notes[1:] == (f"position table resampled from images of 96×96 to {size[0]}×{size[1]} pixels",)
     grid = size[0] // 16, size[1] // 16
     expected = resample_abs_pos_embed(weights["pos_embed"], new_size=list(grid))
     assert torch.equal(model.module.state_dict()["pos_embed"], expected)
@@ -103,15 +107,97 @@ def test_unknown_names_come_with_near_ones(name, sentence):
 
 
 @pytest.mark.parametrize("name", catalog.MODELS)
-def test_weights_of_the_catalog_are_exact_tags_of_timm_or_shipped_files(name):
+def test_weights_of_the_catalog_are_exact_tags_of_timm_or_files(name):
     entry = catalog.MODELS[name]
     architecture, _, tag = entry.timm.partition(".")
     if entry.file:
         assert (PACKAGE / entry.file).is_file()
         assert not tag
+    elif entry.by_hand:
+        assert entry.method in {"MoCo-v3", "BEiT"}
+        with pytest.raises(
+            WeightsError, match=r"have to be supplied by hand, timm has none: get .* --checkpoint"
+        ) as said:
+            load(name)
+        assert entry.original is not None
+        assert entry.original.file in str(said.value)
     else:
         assert tag
         assert entry.timm in timm.list_pretrained(f"{architecture}.*")
+
+
+PAPER = {
+    "fs-s32": ("12", "384", "6", "50", "22.49", "half"),
+    "fs-s16": ("12", "384", "6", "197", "21.67", "half"),
+    "fs-b32": ("12", "768", "12", "50", "87.46", "half"),
+    "fs": ("12", "768", "12", "197", "85.80", "half"),
+    "fs-b8": ("12", "768", "12", "785", "85.81", "half"),
+    "fs-l16": ("24", "1024", "16", "197", "303.30", "half"),
+    "clip-b32": ("12", "768", "12", "50", "87.46", "clip"),
+    "clip": ("12", "768", "12", "197", "85.80", "clip"),
+    "clip-l14": ("24", "1024", "16", "257", "303.18", "clip"),
+    "dino-s16": ("12", "384", "6", "197", "21.67", "imagenet"),
+    "dino-s8": ("12", "384", "6", "785", "21.67", "imagenet"),
+    "dino": ("12", "768", "12", "197", "85.80", "imagenet"),
+    "dino-b8": ("12", "768", "12", "785", "85.81", "imagenet"),
+    "moco-s16": ("12", "384", "12", "197", "21.67", "imagenet"),
+    "moco": ("12", "768", "12", "197", "85.80", "imagenet"),
+    "mae": ("12", "768", "12", "197", "85.80", "imagenet"),
+    "mae-l16": ("24", "1024", "16", "197", "303.30", "imagenet"),
+    "mae-h14": ("32", "1280", "16", "257", "630.76", "imagenet"),
+    "beit": ("12", "768", "12", "197", "85.76", "half"),
+    "beit-l16": ("24", "1024", "16", "197", "303.41", "half"),
+}
+"""Layers, width, heads, tokens, millions of parameters and normalisation (protocols 1.1, data C1)."""
+MEANS = {
+    "half": ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
+    "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+    "clip": ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)),
+}
+
+
+def test_the_paper_compares_twenty_models_and_six_of_them_closely():
+    assert catalog.GROUPS["paper-all"] == tuple(PAPER)
+    assert catalog.GROUPS["paper"] == ("fs", "clip", "dino", "moco", "mae", "beit")
+
+
+@pytest.mark.parametrize("name", PAPER)
+def test_the_papers_models_are_what_its_table_says(name):
+    layers, width, heads, tokens, millions, normalisation = PAPER[name]
+    entry = catalog.MODELS[name]
+    with torch.device("meta"):
+        module = resolve(name).create(None)
+    assert entry.normalisation == MEANS[normalisation]
+    size = entry.size
+    assert size is not None
+    stated = [str(each) for each in (size.layers, size.width, size.heads, size.tokens)]
+    assert [*stated, f"{size.millions:.2f}"] == [layers, width, heads, tokens, millions]
+    assert len(module.blocks) == size.layers  # type: ignore[arg-type]
+    assert module.embed_dim == size.width
+    assert {block.attn.num_heads for block in module.blocks} == {size.heads}  # type: ignore[union-attr]
+    assert module.num_prefix_tokens + module.patch_embed.num_patches == size.tokens  # type: ignore[union-attr,operator]
+    count = sum(parameter.numel() for parameter in module.parameters())
+    assert f"{count / 1e6:.2f}" == millions
+    assert count == parameters(entry.method, size)
+    assert (entry.method == "BEiT") == (getattr(module, "pos_embed", None) is None)
+    assert {norm.eps for norm in module.modules() if isinstance(norm, torch.nn.LayerNorm)} == {
+        1e-5 if entry.method == "CLIP" else 1e-6
+    }
+
+
+def parameters(method: str, size: catalog.paper.Size) -> int:
+    """How many a ViT has, counted from the description of its parts."""
+    width, grid = size.width, round((size.tokens - 1) ** 0.5)
+    patch = 224 // grid
+    norm, mlp, projection = 2 * width, 8 * width**2 + 5 * width, width**2 + width
+    qkv = 3 * (width**2 + width)
+    block, rest = 2 * norm + qkv + projection + mlp, 3 * patch**2 * width + width + width + norm
+    if method == "BEiT":  # no bias of keys, LayerScale, relative positions of its own in every block
+        return size.layers * (block - width + 2 * width + size.heads * ((2 * grid - 1) ** 2 + 3)) + rest
+    rest += size.tokens * width
+    if method == "CLIP":  # no bias of patches, a norm in front
+        rest += norm - width
+    return size.layers * block + rest
 
 
 @pytest.mark.parametrize("name", catalog.GROUPS["demo"])

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import pickle
+import warnings
 from argparse import Namespace
+from collections import defaultdict
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
 
 from vitscope.errors import WeightsError
+from vitscope.models import archives
+from vitscope.models.archives import file_digest
 from vitscope.models.checkpoint import fill, read, weights_digest
 
 
@@ -86,13 +91,101 @@ def test_a_pickle_that_would_run_code_does_not(tmp_path, weights, save):
     assert not mark.exists()
 
 
-def test_the_message_names_what_the_file_holds(tmp_path, weights):
-    torch.save({"model": weights, "args": Namespace(lr=1)}, tmp_path / "full.pth")
-    with pytest.raises(WeightsError, match=r"argparse.Namespace.*could run code"):
+def test_options_in_a_namespace_are_let_through(tmp_path, weights):
+    """MAE's and DINO's training code keeps them there; nothing of them is taken."""
+    torch.save({"model": weights, "args": Namespace(lr=1, names=["a"])}, tmp_path / "full.pth")
+    assert read(tmp_path / "full.pth").keys() == weights.keys()
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (Namespace(folder=Path("x")), "pathlib"),
+        (defaultdict(int), "collections.defaultdict"),
+        ({"loss": np.float64(1)}, "numpy"),
+    ],
+)
+def test_nothing_else_is_let_through_and_the_message_names_it(tmp_path, weights, options, named):
+    torch.save({"model": weights, "args": options}, tmp_path / "full.pth")
+    with pytest.raises(WeightsError, match=rf"was not loaded: .*{named}.*could run code") as said:
         read(tmp_path / "full.pth")
+    assert "Namespace" not in str(said.value)
 
 
-@pytest.mark.parametrize("name", ["w.pth", "w.safetensors", "w.pt", "w.bin"])
+def test_a_namespace_that_carries_a_trap(tmp_path, weights):
+    mark = tmp_path / "ran"
+    torch.save({"model": weights, "args": Namespace(trap=Trap(mark))}, tmp_path / "full.pth")
+    with pytest.raises(WeightsError, match="was not loaded"):
+        read(tmp_path / "full.pth")
+    assert not mark.exists()
+
+
+def test_arrays_of_objects_are_no_weights(tmp_path):
+    mark = tmp_path / "ran"
+    np.savez(tmp_path / "w.npz", a=np.array([Trap(mark)], dtype=object))
+    with pytest.raises(WeightsError, match=r"w.npz is not an .npz file of plain arrays"):
+        read(tmp_path / "w.npz")
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize("cut", [50, 2000])
+def test_arrays_cut_short(tmp_path, cut):
+    np.savez(tmp_path / "w.npz", a=np.zeros(4000))
+    (tmp_path / "w.npz").write_bytes((tmp_path / "w.npz").read_bytes()[:-cut])
+    with pytest.raises(WeightsError, match="cut short"):
+        read(tmp_path / "w.npz")
+
+
+# TorchScript
+
+
+@pytest.fixture
+def archive(tmp_path, monkeypatch):
+    """A TorchScript archive, and its digest."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that it is deprecated
+        scripted = torch.jit.script(torch.nn.Linear(3, 2).half())
+        torch.jit.save(scripted, tmp_path / "archive.pt")
+    return tmp_path / "archive.pt", file_digest(tmp_path / "archive.pt")
+
+
+@pytest.mark.parametrize("allowed", ["refuse", "known"])
+def test_an_archive_is_not_loaded_unless_it_is_allowed(archive, allowed):
+    path, _ = archive
+    with pytest.raises(WeightsError, match=r"TorchScript archive, none that is known by its sha256: .*any-torchscript"):
+        read(path, allowed)
+
+
+def test_an_archive_that_is_known_needs_the_option_all_the_same(archive, monkeypatch):
+    path, digest = archive
+    monkeypatch.setattr(archives, "published", lambda: {digest: "ViT-B-16.pt"})
+    with pytest.raises(WeightsError, match=r"OpenAI's ViT-B-16.pt, by its sha256: .*; --allow-torchscript loads it\."):
+        read(path)
+    assert read(path, "known").keys() == {"weight", "bias"}
+
+
+def test_any_archive_where_any_is_allowed(archive):
+    assert {name: tuple(t.shape) for name, t in read(archive[0], "any").items()} == {"weight": (2, 3), "bias": (2,)}
+
+
+def test_an_archive_cut_in_the_middle(archive):
+    path, _ = archive
+    damaged = bytearray(path.read_bytes())
+    damaged[300:600] = bytes(300)
+    path.write_bytes(bytes(damaged))
+    with pytest.raises(WeightsError, match=r"archive\.pt (is|was)"):
+        read(path, "any")
+
+
+def test_the_digests_that_are_known():
+    assert archives.published() == {
+        "40d365715913c9da98579312b702a82c18be219cc2a73407c4526f58eba950af": "ViT-B-32.pt",
+        "5806e77cd80f8b59890b7e101eabd078d9fb84e6937f9e85e4ecb61988df416f": "ViT-B-16.pt",
+        "b8cca3fd41ae0c99ba7e8951adf17d267cdb84cd88be6f7c2e0eca1737a03836": "ViT-L-14.pt",
+    }
+
+
+@pytest.mark.parametrize("name", ["w.pth", "w.safetensors", "w.pt", "w.bin", "w.npz"])
 @pytest.mark.parametrize("content", [b"", b"hello\n", b"\x80\x02", b"PK\x03\x04", bytes(range(256)) * 9])
 def test_what_is_no_checkpoint_is_said_to_be_none(tmp_path, name, content):
     (tmp_path / name).write_bytes(content)

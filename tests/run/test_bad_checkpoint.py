@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import pickle
+import shutil
 import subprocess
 import sys
+import warnings
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -56,7 +58,7 @@ NO_CHECKPOINT: dict[str, tuple[str, Callable[[Path, Path], object]]] = {
     "old-and-cut.pth": ("cut short", lambda path, good: cut(path, load_file(good), False)),
     "archive.pth": ("is not a checkpoint", lambda path, good: zipfile.ZipFile(path, "w").writestr("a", "b")),
     "list.pth": ("holds no named tensors", lambda path, good: torch.save([1, 2], path)),
-    "folder.pth": ("it is a folder", lambda path, good: path.mkdir()),
+    "folder.pth": ("no weights in", lambda path, good: path.mkdir()),
     "missing.pth": ("there is no such file", lambda path, good: None),
 }
 
@@ -81,7 +83,10 @@ DOES_NOT_FIT: dict[str, tuple[str, Callable[[Weights], Weights]]] = {
         "another shape: cls_token is 1×1×32, the model has 1×1×64; norm.weight is 7, the model has 64",
         lambda good: changed(good, cls_token=torch.zeros(1, 1, 32), norm__weight=torch.zeros(7)),
     ),
-    "architecture": ("not expected: blocks.0.ls1.gamma,", lambda good: other_architecture()),
+    "architecture": (
+        "holds 9 layers of width 96 with patches of 16×16, and timm/test_vit has 6 layers of width 64",
+        lambda good: other_architecture(),
+    ),
     "missing": (
         "missing: blocks.2.norm1.bias, norm.weight",
         lambda good: changed(good, norm__weight=None, blocks__2__norm1__bias=None),
@@ -125,6 +130,41 @@ def test_a_pickle_that_would_run_code(refused: Callable[..., str], world: World,
     assert not mark.exists()
     assert pickle.loads(path.read_bytes()) is None if how.startswith("pickle") else True
     assert mark.exists() == how.startswith("pickle")  # it would have run
+
+
+def test_an_archive_of_torchscript_without_permission(refused: Callable[..., str], tmp_path: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that it is deprecated
+        torch.jit.save(torch.jit.script(torch.nn.Linear(3, 2)), tmp_path / "given.pt")
+    for options in ((), ("--allow-torchscript",)):
+        sentence = refused("--checkpoint", tmp_path / "given.pt", *options)
+        assert "is a TorchScript archive, none that is known by its sha256" in sentence
+        assert "--allow-any-torchscript loads it, if you trust" in sentence
+    sentence = refused("--checkpoint", tmp_path / "given.pt", "--allow-any-torchscript")
+    assert "no layout of a Vision Transformer" in sentence
+
+
+def test_a_checkpoint_of_another_method(refused: Callable[..., str], world: World, tmp_path: Path) -> None:
+    state = {f"module.base_encoder.{name}": tensor for name, tensor in load_file(world.checkpoint).items()}
+    torch.save({"state_dict": state}, tmp_path / "moco.pth.tar")
+    sentence = refused("--checkpoint", tmp_path / "moco.pth.tar", model="mae")
+    assert sentence.startswith(
+        "moco.pth.tar is a checkpoint in the layout of MoCo-v3 (its base encoder), and mae stands"
+    )
+
+
+def test_a_folder_that_describes_no_model(refused: Callable[..., str], world: World, tmp_path: Path) -> None:
+    shutil.copy(world.checkpoint, tmp_path / "model.safetensors")
+    (tmp_path / "config.json").write_text('{"model_type": "a\\u001b[2Jb"}')
+    sentence = refused("--checkpoint", tmp_path, model="hf-hub:somebody/something")
+    assert "config.json describes a model of type 'a" in sentence
+    assert "\x1b" not in sentence
+
+
+def test_a_model_that_has_to_be_supplied_by_hand(refused: Callable[..., str]) -> None:
+    sentence = refused(model="moco")
+    assert "get vit-b-300ep.pth.tar from https://github.com/facebookresearch/moco-v3" in sentence
+    assert "--checkpoint vit-b-300ep.pth.tar" in sentence
 
 
 def test_a_checkpoint_for_a_random_model(refused: Callable[..., str], world: World) -> None:

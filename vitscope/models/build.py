@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
@@ -210,7 +211,9 @@ def _filled(
     if implied is not None and image_size is None:
         notes.append(f"images of {_pixels(implied)} pixels, as the checkpoint's position table says")
     elif implied is not None and image_size is not None:
-        module.set_input_size(img_size=image_size)  # type: ignore[operator]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what torch remarks about timm's indexing helps nobody here
+            module.set_input_size(img_size=image_size)  # type: ignore[operator]
         notes.append(f"position table resampled from images of {_pixels(implied)} to {_pixels(image_size)} pixels")
     return module, notes
 

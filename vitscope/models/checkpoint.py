@@ -77,7 +77,7 @@ def _safetensors(path: Path) -> dict[str, Tensor]:
 
 def _npz(path: Path) -> dict[str, Tensor]:
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             return {name: torch.from_numpy(np.asarray(arrays[name])) for name in arrays.files}
     except (OSError, ValueError, TypeError, zipfile.BadZipFile, zlib.error, EOFError, AttributeError) as error:
         raise WeightsError(_not_whole(path, error, "an .npz file of plain arrays")) from error
@@ -114,6 +114,7 @@ def _unsafe(path: Path, error: Exception) -> str:
         names = torch.serialization.get_unsafe_globals_in_checkpoint(path)
     except Exception:  # not a zip file, as torch.save writes since version 1.6
         names = pickles.imports(path)
+    names = [name for name in names if name != "argparse.Namespace"]
     if names:
         return (
             f"{path} was not loaded: besides tensors it holds Python objects ({', '.join(sorted(names)[:3])}), which "

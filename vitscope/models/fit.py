@@ -59,7 +59,7 @@ def check_size(named: Named, module: nn.Module, layout: Layout, converted: Conve
 
 
 def _instead(layout: Layout, converted: Converted) -> str:
-    """What to type instead: the models of the catalog that such a file is for."""
+    """What would work: another file, or one of the models of the catalog that this one is for."""
     given = measures_of(converted.tensors)
     names = [
         name
@@ -70,4 +70,4 @@ def _instead(layout: Layout, converted: Converted) -> str:
         and (model.size.layers, model.size.width) == (given.layers, given.width)
         and model.size.tokens == (224 // given.patch) ** 2 + 1
     ]
-    return f": try --model {' or '.join(names)}" if names else ""
+    return ": give a file of its own" + (f", or try --model {' or '.join(names)}" if names else "")
