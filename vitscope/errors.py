@@ -91,3 +91,8 @@ class ConfigError(VitscopeError):
 
 class TerminalError(VitscopeError):
     """No terminal that could show the browser."""
+
+
+def first_line(error: BaseException) -> str:
+    """What an error of a library says, without the lines that follow; its class where it says nothing."""
+    return next(iter(str(error).splitlines()), "") or type(error).__name__

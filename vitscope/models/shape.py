@@ -10,7 +10,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from vitscope.errors import ModelError
+from vitscope.errors import ModelError, first_line
 from vitscope.geometry import Geometry
 from vitscope.models.tap import Piece, blocks_of, tap
 
@@ -121,7 +121,7 @@ def _grid(name: str, model: nn.Module, image: Tensor) -> tuple[int, int]:
         raise  # no fault of the model's: the extraction says what to do
     except (AssertionError, RuntimeError, ValueError, TypeError) as error:
         size = f"{image.shape[-2]}×{image.shape[-1]}"
-        raise ModelError(f"{name} does not take images of {size} pixels: {str(error).splitlines()[0]}.") from error
+        raise ModelError(f"{name} does not take images of {size} pixels: {first_line(error)}.") from error
     return int(maps[0].shape[-2]), int(maps[0].shape[-1])
 
 
@@ -155,7 +155,7 @@ def _look(name: str, model: nn.Module, image: Tensor) -> dict[int, _Seen]:
     except torch.OutOfMemoryError:
         raise  # no fault of the model's: the extraction says what to do
     except (AssertionError, RuntimeError, ValueError, TypeError, IndexError) as error:
-        raise _refused(name, f"its attention could not be followed ({str(error).splitlines()[0]})") from error
+        raise _refused(name, f"its attention could not be followed ({first_line(error)})") from error
     return seen
 
 
