@@ -122,10 +122,9 @@ def _answers(name: str, architecture: str, repository: str, file: str) -> None:
     owner, _, revision = repository.partition("@")
     try:
         get_hf_file_metadata(hf_hub_url(owner, file, revision=revision or None))
-    except EntryNotFoundError:
-        return
     except Exception as error:  # as above
-        raise missing(name, architecture, repository, error) from error
+        if not isinstance(error, EntryNotFoundError) or isinstance(error, LocalEntryNotFoundError):
+            raise missing(name, architecture, repository, error) from error
 
 
 def missing(name: str, architecture: str, repository: str, error: Exception) -> WeightsError:
