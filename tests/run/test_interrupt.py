@@ -21,7 +21,7 @@ from vitscope.models.interrupt import deferred
 from vitscope.models.tap import Piece, tap
 from vitscope.run import loader
 
-PICTURES = 64
+PICTURES = 128
 INTERRUPTED = "vitscope: interrupted; what was finished is kept: run the same command again to go on\n"
 
 
@@ -33,9 +33,10 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def command(pictures: Path, tmp_path: Path) -> list[str]:
-    """An extraction in small steps."""
+    """An extraction in small steps: without Gram matrices, for which batches are larger."""
     where = ["--data", str(pictures), "--cache", str(tmp_path / "cache"), "--quiet"]
-    return ["extract", "--model", jobs.UNTRAINED, "--image-size", "64", "--batch-size", "1", *where]
+    how = ["--image-size", "64", "--batch-size", "1", "--metrics", "attention,distance,vectors,residual-norms"]
+    return ["extract", "--model", jobs.UNTRAINED, *how, *where]
 
 
 def until(condition: Callable[[], object], alive: Callable[[], bool]) -> None:

@@ -14,12 +14,12 @@ from tests.run import jobs
 from vitscope.run.request import Request
 
 KILLS = 20
-PICTURES = 104  # seven shards
+PICTURES = 200  # seven shards
 
 
 @pytest.fixture(scope="module")
 def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """104 pictures, one of which cannot be read."""
+    """200 pictures, one of which cannot be read."""
     folder = jobs.pictures(tmp_path_factory.mktemp("many"), PICTURES)
     (folder / "040.png").write_bytes(b"no picture")
     return folder
@@ -65,7 +65,8 @@ def test_killed_at_twenty_random_moments(many: Path, checkpoint: Path, tmp_path:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("first", "metrics"), [((), ("attention", "distance")), (("attention",), ("attention", "entropy", "gallery"))]
+    ("first", "metrics"),
+    [((), ("attention", "vectors", "grams")), (("attention",), ("attention", "entropy", "gallery", "vectors"))],
 )
 def test_killed_before_every_single_change_on_disk(
     tmp_path: Path, first: tuple[str, ...], metrics: tuple[str, ...]
@@ -74,7 +75,7 @@ def test_killed_before_every_single_change_on_disk(
 
     Once in a new run, and once while metrics are added to a finished one.
     """
-    data = jobs.pictures(tmp_path / "pictures", 20)  # two shards
+    data = jobs.pictures(tmp_path / "pictures", 40)  # two shards
     (data / "003.png").write_bytes(b"")
     asked, begun = jobs.request(data, metrics=metrics), tmp_path / "begun"
     begun.mkdir()

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.store import life
 from vitscope.errors import DamagedError, NotMeasured, StoreError
 from vitscope.store.reader import Cache, Run
 from vitscope.store.vectors import Vectors
