@@ -62,26 +62,25 @@ def unfolded(blocks: Blocks, known: np.ndarray) -> np.ndarray:
     layers are one matrix product. `known` (B, n) says which images count; n is their number in each block.
     """
     layers, _, size, _ = blocks.grams.shape
-    n = known.sum(axis=-1)
-    used = n >= LEAST
-    n, known = n[used][:, None, None].astype(float), known[used]
-    pairs = known[:, :, None] & known[:, None, :] & ~np.eye(size, dtype=bool)
-    whole = bool(known.all())
-    vectors = np.empty((layers, len(known) * size * size))
-    for layer, grams in enumerate(blocks.grams):  # one layer at a time: the copies stay small
-        gram = grams[used].astype(np.float64)
-        if not whole:
-            gram[~pairs] = 0
-        else:
-            gram[:, np.arange(size), np.arange(size)] = 0
-        if blocks.ranges is not None:
-            gram /= _divisor(blocks.ranges[layer][used])[:, None, None]
+    used = known.sum(axis=-1) >= LEAST
+    known = known[used]
+    out: tuple[np.ndarray | slice, ...] = (slice(None), np.arange(size), np.arange(size))  # the diagonals
+    if not known.all():
+        out = np.nonzero(~(known[:, :, None] & known[:, None, :]) | np.eye(size, dtype=bool))
+    n = known.sum(axis=-1)[:, None, None].astype(float)
+    weights = np.broadcast_to(1 / np.sqrt(n * (n - 3)), (layers, len(n), 1, 1))
+    if blocks.ranges is not None:
+        weights = weights / _divisor(blocks.ranges[:, used])[:, :, None, None]
+    vectors = np.empty((layers, len(n) * size * size))
+    for layer, grams in enumerate(blocks.grams):  # one layer at a time: copies stay in the processor's cache
+        gram = vectors[layer].reshape(-1, size, size)
+        np.multiply(grams if used.all() else grams[used], weights[layer], out=gram)
+        gram[out] = 0
         mean = gram.sum(axis=-1, keepdims=True) / (n - 2)
+        mean -= mean.sum(axis=1, keepdims=True) / (2 * (n - 1))
         gram -= mean
         gram -= mean.transpose(0, 2, 1)
-        gram += mean.sum(axis=1, keepdims=True) / (n - 1)
-        gram *= pairs / np.sqrt(n * (n - 3))
-        vectors[layer] = gram.ravel()
+        gram[out] = 0
     return vectors
 
 
