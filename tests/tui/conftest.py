@@ -17,7 +17,7 @@ def cache(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("cache")
     synthetic.write(folder, layers=3, heads=4, grid=(4, 4), model="small", gallery=3, images=3)
     synthetic.write(
-        folder, layers=2, heads=2, grid=(3, 5), prefix=(), gallery=0, model="bare", classes=(),
+        folder, layers=2, heads=2, grid=(3, 5), prefix=(), gallery=0, model="bare", classes=(), images=3,
         metrics=("attention", "distance"), started="2025-01-02T03:04:05+00:00",
     )  # fmt: skip
     return folder

@@ -24,6 +24,7 @@ TRAILS: dict[View, tuple[View, ...]] = {
     "head": ("runs", "overview", "head"),
     "image": ("runs", "overview", "head", "image"),
     "distance": ("runs", "overview", "distance"),
+    "models": ("runs", "overview", "models"),
     "cka": ("runs", "overview", "cka"),
     "residual": ("runs", "overview", "residual"),
     "curves": ("runs", "overview", "curves"),

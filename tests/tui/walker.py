@@ -34,9 +34,10 @@ class Walker:
     def read(self) -> None:
         """Read what the page needs."""
         run = self.book.run(self.state)
+        others = {other.folder: other for other in self.book.candidates()}
         for item in needs(self.state, self.book):
             if self.book.get(item) is None:
-                self.book.keep(item, library.read(run, item))
+                self.book.keep(item, library.read(others.get(item.run, run), item))
 
     def surface(self, width: int = 120, height: int = 40, depth: Depth = "256") -> Surface:
         """The page."""

@@ -163,11 +163,12 @@ class Browser(App[None]):
 
     def _read(self, run: Run, items: list[Item]) -> None:
         worker = get_current_worker()
+        others = {other.folder: other for other in self.book.candidates()}
         for item in items:
             if worker.is_cancelled:
                 return
             self._reading.add(item)
-            self.post_message(Loaded(item, library.read(run, item)))
+            self.post_message(Loaded(item, library.read(others.get(item.run, run), item)))
 
     def on_loaded(self, event: Loaded) -> None:
         """Keep what was read, and draw if the page on screen waits for it."""

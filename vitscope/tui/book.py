@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from vitscope.catalog import MODELS
 from vitscope.derive.heads import Tag
 from vitscope.derive.offset import magnitude
 from vitscope.store.reader import Run
@@ -16,6 +17,8 @@ from vitscope.tui.compare import Across, Residual, Score, Similarity
 from vitscope.tui.features import Candidate
 from vitscope.tui.library import Column, Failure, Item, Listing, Maps, Numbers
 from vitscope.tui.render.photo import scaled
+from vitscope.tui.side import MODELS as PEERS
+from vitscope.tui.side import Peer, moved
 from vitscope.tui.state import Facts, State
 
 PHOTOGRAPHS = 64  # scaled to the size of a pane
@@ -143,9 +146,29 @@ class Book:
             quantities=self.quantities(run),
             order=tuple(map(tuple, order)),
             candidates=tuple(Candidate(each.folder.name, each.geometry) for each in self.candidates()),
+            peers=self.peers(state, run),
             scores=tuple(scores) if isinstance(scores, dict) else (),
             longest=deepest(scores[shown_score(state, scores)]) if isinstance(scores, dict) and scores else 0,
         )
+
+    def peers(self, state: State, run: Run) -> tuple[Peer, ...]:
+        """The models measured on the images of `run`, the newest run of each, in the order of the catalog."""
+        same = [each for each in self.candidates() if each.spec.images == run.spec.images and each.model != run.model]
+        newest = {each.model: each for each in reversed(same)} | {run.model: run}
+        known = {name: i for i, name in enumerate(MODELS)}
+        ordered = sorted(newest.values(), key=lambda each: (known.get(each.model, len(known)), each.model))
+        if len(ordered) > PEERS:
+            at = ordered.index(run)
+            first = max(0, min(at - PEERS // 2, len(ordered) - PEERS))
+            ordered = ordered[first : first + PEERS]
+        return tuple(Peer(each.folder.name, each.geometry, self._order(state, each)) for each in ordered)
+
+    def _order(self, state: State, run: Run) -> tuple[int, ...]:
+        """The heads of the state's layer by the chosen number, () where it is not known."""
+        column = self.column(run, state.quantity) if state.quantity != "tag" else None
+        if not isinstance(column, Column):
+            return ()
+        return tuple(column.values[min(state.layer, run.geometry.layers - 1)].argsort(kind="stable").tolist())
 
     def candidates(self) -> tuple[Run, ...]:
         """The runs that may be compared with each other."""
@@ -208,6 +231,17 @@ def _features(state: State, run: Run, book: Book) -> list[Item]:
     return [Item("residual", run.folder) if state.view == "residual" else _curves(run, book)]
 
 
+def _models(state: State, run: Run, book: Book) -> list[Item]:
+    """What the page of models shows: of every one its numbers and the maps of its query token."""
+    wanted = []
+    for peer in book.peers(state, run):
+        other = (book.listing.run(peer.name) if book.listing else None) or run
+        theirs = state if other is run else moved(state, run.geometry, peer)
+        wanted += [_maps(theirs, other), Item("numbers", other.folder)]
+        wanted += [Item("offsets", other.folder)] if state.quantity == "offset" else []
+    return [*wanted, Item("offsets", run.folder), Item("tags", run.folder)]
+
+
 def shown_score(state: State, scores: dict[str, Score]) -> str:
     """Which of the numbers is on the page of tasks; the first where none was chosen."""
     return state.features.score if state.features.score in scores else next(iter(scores))
@@ -225,6 +259,8 @@ def needs(state: State, book: Book) -> list[Item]:
         return []
     if state.view in {"cka", "residual", "curves"}:
         return _features(state, run, book)
+    if state.view == "models":
+        return _models(state, run, book)
     numbers = Item("numbers", run.folder)
     slow = [_aligned(state, run), Item("offsets", run.folder), Item("tags", run.folder)]
     if state.view == "image":

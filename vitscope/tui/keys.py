@@ -8,16 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from vitscope.tui import comparing, moves
+from vitscope.tui import comparing, moves, side
 from vitscope.tui.moves import Move
 from vitscope.tui.prompt import Prompt, Purpose, typed
 from vitscope.tui.state import Facts, State, View
 
 ALL = 10**6  # further than any model has layers or heads
 
-EVERYWHERE: tuple[View, ...] = ("runs", "overview", "head", "image", "distance", "cka", "residual", "curves")
+EVERYWHERE: tuple[View, ...] = ("runs", "overview", "head", "image", "distance", "models", "cka", "residual", "curves")
 RUNS: tuple[View, ...] = ("runs",)
-IN_RUN: tuple[View, ...] = ("overview", "head", "image", "distance")
+IN_RUN: tuple[View, ...] = ("overview", "head", "image", "distance", "models")
+MODELS: tuple[View, ...] = ("models",)
 LAYERS: tuple[View, ...] = ("overview", "distance")
 GRID: tuple[View, ...] = ("overview",)
 DOTS: tuple[View, ...] = ("distance",)
@@ -78,6 +79,26 @@ BINDINGS: tuple[Binding, ...] = (
         Binding("zoom", ("enter",), "⏎", "look into this head", LAYERS, moves.go("head"), "zoom in"),
     ),
     *_group(
+        "Models",
+        Binding("peer-left", ("h", "left"), "h ←", "previous head", MODELS, side.along(-1), "step", "hjkl"),
+        Binding("peer-right", ("l", "right"), "l →", "next head", MODELS, side.along(1)),
+        Binding("peer-down", ("j", "down"), "j ↓", "next model", MODELS, side.model(1)),
+        Binding("peer-up", ("k", "up"), "k ↑", "previous model", MODELS, side.model(-1)),
+        Binding("peer-zoom", ("enter",), "⏎", "look into this head", MODELS, moves.go("head"), "zoom in"),
+        Binding("compare", ("=",), "=", "all models side by side, and back", IN_RUN, side.toggle, "compare"),
+        Binding("next-model", ("m",), "m", "the next model, same place", IN_RUN, side.model(1)),
+        Binding("previous-model", ("M",), "M", "the model before, same place", IN_RUN, side.model(-1)),
+        *(
+            Binding(
+                f"model-{n}", (str(n),), "1 … 9", "that model, same place" if n == 1 else "", IN_RUN, side.numbered(n)
+            )
+            for n in range(1, side.MODELS + 1)
+        ),
+        Binding("order", ("s",), "s", "heads in the order of the number", MODELS, side.order, "order"),
+        Binding("pin", ("p",), "p", "compare the others with this model", MODELS, side.pin, "pin"),
+        Binding("difference", ("d",), "d", "difference to the pinned model", MODELS, side.difference, "difference"),
+    ),
+    *_group(
         "Query token",
         Binding("patch-left", ("h", "left"), "h ←", "one patch left", TOKENS, moves.patch(0, -1), "query", "hjkl"),
         Binding("patch-down", ("j", "down"), "j ↓", "one patch down", TOKENS, moves.patch(1, 0)),
@@ -88,9 +109,7 @@ BINDINGS: tuple[Binding, ...] = (
         Binding("patch-first", ("0",), "0", "first column of patches", TOKENS, moves.patch(0, -ALL)),
         Binding("patch-last", ("$",), "$", "last column of patches", TOKENS, moves.patch(0, ALL)),
         Binding("query-cls", ("c",), "c", "the CLS token", IN_RUN, moves.query("cls"), "CLS"),
-        Binding(
-            "query-mean", ("a", "s"), "a s", "the mean of all patches", IN_RUN, moves.query("spatial"), "mean", "a"
-        ),
+        Binding("query-mean", ("a",), "a", "the mean of all patches", IN_RUN, moves.query("spatial"), "mean", "a"),
         Binding("query-patch", ("space",), "space", "the patch chosen last", IN_RUN, moves.query("patch")),
         Binding("direction", ("r",), "r", "attention it gives, or receives", IN_RUN, moves.flip("received"), "receive"),
     ),
@@ -132,8 +151,8 @@ BINDINGS: tuple[Binding, ...] = (
     ),
     *_group(
         "Look",
-        Binding("quantity", ("v",), "v", "the next number", LAYERS, moves.quantity(1), "number"),
-        Binding("quantity-back", ("V",), "V", "the number before", LAYERS, moves.quantity(-1)),
+        Binding("quantity", ("v",), "v", "the next number", (*LAYERS, *MODELS), moves.quantity(1), "number"),
+        Binding("quantity-back", ("V",), "V", "the number before", (*LAYERS, *MODELS), moves.quantity(-1)),
         Binding("source", ("A",), "A", "this image, or the mean of all", IMAGE, moves.flip("averaged"), "all images"),
         Binding("overlay", ("o",), "o", "over the photograph, or without it", IMAGE, moves.flip("overlay"), "overlay"),
         Binding("scale", ("u",), "u", "one scale a head, a layer, for all", IN_RUN, moves.scale, "scale"),

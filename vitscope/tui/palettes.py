@@ -79,13 +79,32 @@ def luminance(rgb: int) -> float:
 def ramp(name: str, depth: Depth, *, light: bool) -> np.ndarray:
     """Colours from the lowest level to the highest, 24-bit integers: dark to bright, on a light page bright to dark."""
     if depth == "truecolor":
-        stops = np.array([[int(stop[i : i + 2], 16) for i in (0, 2, 4)] for stop in _STOPS[name].split()])
-        place = np.linspace(0, len(stops) - 1, LEVELS)
-        channels = [np.interp(place, np.arange(len(stops)), stops[:, i]).round().astype(np.int32) for i in range(3)]
-        colours = channels[0] << 16 | channels[1] << 8 | channels[2]
+        colours = _between(_STOPS[name], LEVELS)
     else:
         colours = np.array([rgb_of(code) for code in _STEPS_256[name]], dtype=np.int32)
     return colours[::-1].copy() if light else colours
+
+
+def _between(names: str, count: int) -> np.ndarray:
+    """`count` colours between those named, 24-bit integers."""
+    stops = np.array([[int(stop[i : i + 2], 16) for i in (0, 2, 4)] for stop in names.split()])
+    place = np.linspace(0, len(stops) - 1, count)
+    channels = [np.interp(place, np.arange(len(stops)), stops[:, i]).round().astype(np.int32) for i in range(3)]
+    return channels[0] << 16 | channels[1] << 8 | channels[2]
+
+
+_DIVERGING = {
+    False: "5ab4ff 2f78c8 1d456f 1c1c1c 7a3a12 d0661c ffae5c",
+    True: "0b4f9e 4a8fd6 a9cdf0 ffffff f3c39a dd7d33 9c4200",
+}
+_DIVERGING_256 = {False: (75, 32, 25, 24, 235, 94, 130, 172, 215), True: (25, 32, 74, 153, 231, 223, 215, 172, 130)}
+
+
+def diverging(theme: Theme) -> np.ndarray:
+    """Colours from the lowest difference over none, which is the page's own colour, to the highest: blue to orange."""
+    if theme.depth != "truecolor":
+        return np.array([rgb_of(code) for code in _DIVERGING_256[theme.light]], dtype=np.int32)
+    return _between(_DIVERGING[theme.light], LEVELS + 1)  # one in the middle
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,8 +9,9 @@ from vitscope.derive.query import Query
 from vitscope.geometry import Geometry
 from vitscope.tui.features import START, Candidate, Features
 from vitscope.tui.prompt import Prompt
+from vitscope.tui.side import Peer, Side
 
-View = Literal["runs", "overview", "head", "image", "distance", "cka", "residual", "curves"]
+View = Literal["runs", "overview", "head", "image", "distance", "models", "cka", "residual", "curves"]
 Scale = Literal["head", "layer", "model"]
 SCALES: tuple[Scale, ...] = ("head", "layer", "model")
 
@@ -26,6 +27,7 @@ class Facts:
     order: tuple[tuple[int, ...], ...] = ()  # heads of each layer by the value of the chosen number, where it is known
     page: int = 10  # lines that Page Down moves
     candidates: tuple[Candidate, ...] = ()  # runs that can be compared with the open one, itself among them
+    peers: tuple[Peer, ...] = ()  # models measured on the images of the open run, itself among them
     scores: tuple[str, ...] = ()  # what the page of tasks can show
     longest: int = 0  # layers of the deepest model there
 
@@ -49,6 +51,7 @@ class State:
     scale: Scale = "head"
     log: bool = False
     corrected: bool = False  # AAAM divided by how many queries can see each displacement
+    side: Side = Side()  # noqa: RUF009 (frozen)
     features: Features = START  # where one is on the pages about features
     light: bool = False
     palette: str = "inferno"

@@ -72,16 +72,22 @@ def _pooled(values: np.ndarray, parts: int) -> np.ndarray:
     return np.diff(at, axis=-2) * (parts / size)
 
 
-def heat(surface: Surface, x: int, y: int, values: np.ndarray, scale: Span, times: int) -> Rect:
-    """Draw `values` (R, C) at (x, y), each `times` pixels wide and tall; returns the cells it takes."""
-    levels = scale.levels(values, len(SHADES) if surface.theme.plain else len(surface.theme.ramp))
+def heat(
+    surface: Surface, x: int, y: int, values: np.ndarray, scale: Span, times: int, *, ramp: np.ndarray | None = None
+) -> Rect:
+    """Draw `values` (R, C) at (x, y), each `times` pixels wide and tall; returns the cells it takes.
+
+    In the colours of `ramp`, else of the theme.
+    """
+    ramp = surface.theme.ramp if ramp is None else ramp
+    levels = scale.levels(values, len(SHADES) if surface.theme.plain else len(ramp))
     levels = levels.repeat(times, axis=0).repeat(times, axis=1)
     odd = levels.shape[0] % 2
     if surface.theme.plain:
         levels = np.pad(levels, ((0, odd), (0, 0)), mode="edge")
         surface.characters(x, y, SHADES[(levels[::2] + levels[1::2] + 1) // 2])
     else:
-        colours = surface.theme.ramp[levels]
+        colours = ramp[levels]
         if odd:
             colours = np.vstack([colours, np.full((1, colours.shape[1]), surface.theme.back, dtype=np.int32)])
         surface.pixels(x, y, colours)

@@ -8,7 +8,7 @@ from vitscope.tui.book import Book
 from vitscope.tui.colors import Depth
 from vitscope.tui.palettes import theme
 from vitscope.tui.render.surface import Rect, Surface
-from vitscope.tui.screens import cka, curves, distance, head, image, keys, overview, residual, runs
+from vitscope.tui.screens import cka, curves, distance, head, image, keys, models, overview, residual, runs
 from vitscope.tui.screens.frame import body, footer, header
 from vitscope.tui.state import State, View
 
@@ -20,6 +20,7 @@ PAGES: dict[View, Page] = {
     "head": head.draw,
     "image": image.draw,
     "distance": distance.draw,
+    "models": models.draw,
     "cka": cka.draw,
     "residual": residual.draw,
     "curves": curves.draw,

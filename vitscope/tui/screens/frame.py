@@ -6,6 +6,7 @@ import re
 
 from rich.cells import cell_len
 
+from vitscope.store.reader import Run
 from vitscope.tui.book import Book
 from vitscope.tui.keys import Binding, hints
 from vitscope.tui.library import Failure
@@ -52,25 +53,32 @@ def _crumbs(state: State, book: Book) -> list[str]:
         return ["keys"]
     if run is None or state.view == "runs":
         return ["runs"]
-    crumbs = [run.model.removeprefix("timm/")]
-    if state.view in {"head", "image"}:
-        crumbs += [f"layer {state.layer + 1}", f"head {state.head + 1}"]
-    if state.view == "image":
-        names = book.gallery(state)
-        crumbs.append(names[state.image] if state.image < len(names) else f"image {state.image + 1}")
-    if state.view == "distance":
-        crumbs.append("heads by layer")
-    if state.view == "overview":
-        crumbs.append("all heads")
-    if state.view == "cka":
-        other = book.other(state, run)
-        them = "itself" if other is run else other.model.removeprefix("timm/")
-        crumbs.append("CKA of last layers" if state.features.across else f"CKA with {them}")
-    if state.view == "residual":
-        crumbs.append("residual branches")
-    if state.view == "curves":
-        crumbs.append("tasks by layer")
-    return crumbs
+    name = run.model.removeprefix("timm/")
+    layer, head = f"layer {state.layer + 1}", f"head {state.head + 1}"
+    return [
+        name,
+        *{
+            "overview": ("all heads",),
+            "head": (layer, head),
+            "image": (layer, head, _image(state, book)),
+            "distance": ("heads by layer",),
+            "models": (layer, "models"),
+            "cka": (_cka(state, book, run),),
+            "residual": ("residual branches",),
+            "curves": ("tasks by layer",),
+        }[state.view],
+    ]
+
+
+def _image(state: State, book: Book) -> str:
+    names = book.gallery(state)
+    return names[state.image] if state.image < len(names) else f"image {state.image + 1}"
+
+
+def _cka(state: State, book: Book, run: Run) -> str:
+    other = book.other(state, run)
+    them = "itself" if other is run else other.model.removeprefix("timm/")
+    return "CKA of last layers" if state.features.across else f"CKA with {them}"
 
 
 def _shortened(crumbs: list[str], room: int) -> list[str]:

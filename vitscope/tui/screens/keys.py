@@ -13,6 +13,10 @@ from vitscope.tui.state import State, View
 COLUMN = 48
 
 ABOUT: dict[View, str] = {
+    "models": "One layer of every model measured on the same images, for the same query token: a row for each model, a "
+    "column for each head. Maps are in multiples of uniform attention, so that grids of any size compare; the query "
+    "lies over the same place of the picture. The same index is not the same head: s puts heads in the order of the "
+    "number that v chooses. p pins a model, d shows what the others have more (orange) or less (blue) than it.",
     "runs": "Every run that the cache holds: one model measured over one set of images, newest first.",
     "overview": "Every head of the model: layers down, heads across, coloured by one number that v changes. Below the "
     "number is the head's first tag, a word for what it does: strict-local and soft-local look near, offset-local to "
@@ -66,7 +70,7 @@ def _line(surface: Surface, x: int, y: int, keys: str, about: str, width: int) -
 
 def _columns(state: State, across: int) -> list[list[tuple[str, str]]]:
     """(keys, what they do) or (heading, ""): one column, or two of about the same length with groups kept whole."""
-    here = [binding for binding in BINDINGS if state.view in binding.views]
+    here = [binding for binding in BINDINGS if state.view in binding.views and binding.about]
     blocks = [
         [(title, ""), *((binding.shown, binding.about) for binding in here if binding.group == title), ("", "")]
         for title in _titles(here)

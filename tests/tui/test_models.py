@@ -1,0 +1,136 @@
+"""Models side by side."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests import synthetic
+from tests.tui.walker import Walker
+from vitscope.geometry import Geometry
+from vitscope.tui.palettes import diverging, luminance, theme
+from vitscope.tui.screens import models
+from vitscope.tui.side import patch_of
+
+
+@pytest.fixture(scope="module")
+def several(tmp_path_factory):
+    """Three models over the same images; grids of 4 × 4, 2 × 2 and 4 × 4; the last has more heads."""
+    folder = tmp_path_factory.mktemp("several")
+    synthetic.write(folder, layers=3, heads=4, grid=(4, 4), model="one", gallery=2, images=3)
+    synthetic.write(folder, layers=2, heads=4, grid=(2, 2), model="two", gallery=2, images=3)
+    synthetic.write(folder, layers=3, heads=6, grid=(4, 4), model="three", gallery=2, images=3)
+    return folder
+
+
+@pytest.fixture
+def beside(several):
+    walker = Walker(several)
+    while walker.book.listing.runs[walker.state.cursor].model != "one":
+        walker.press("j")
+    walker.press("enter", "=")
+    return walker
+
+
+def model(walker):
+    return walker.book.run(walker.state).model
+
+
+def test_every_model_on_the_same_images_has_a_row_and_a_number(beside):
+    page = beside.page(120, 40)
+    assert [f"{n} {name}" in page for n, name in ((1, "one"), (2, "three"), (3, "two"))] == [True] * 3
+    assert beside.press("=").view == "overview"
+
+
+def test_moving_between_models_keeps_layer_head_and_the_place_in_the_picture(beside):
+    beside.press("J", "l", "l", "space")
+    beside.state = type(beside.state)(**{**vars(beside.state), "patch": (3, 1)})
+    beside.press("3")
+    assert (model(beside), beside.state.layer, beside.state.head, beside.state.patch) == ("two", 1, 2, (1, 0))
+    beside.press("M")
+    assert (model(beside), beside.state.patch) == ("three", (3, 1))
+    assert beside.press("m").run == beside.book.listing.run(beside.state.run).folder.name
+    assert model(beside) == "two"
+
+
+def test_a_number_that_no_model_has_is_said(beside):
+    assert "no model 9" in beside.press("9").message
+
+
+def test_in_order_a_step_goes_to_the_next_rank_and_another_model_keeps_the_rank(beside):
+    beside.press("s", "h", "h", "h", "h", "h")
+    run = beside.book.run(beside.state)
+    order = beside.book.column(run, "distance").values[0].argsort(kind="stable")
+    assert beside.state.head == order[0]
+    assert beside.press("l").head == order[1]
+    beside.press("2")
+    other = beside.book.run(beside.state)
+    assert beside.state.head == beside.book.column(other, "distance").values[0].argsort(kind="stable")[1]
+
+
+def rows(walker, edge=4):
+    run = walker.book.run(walker.state)
+    peers = walker.book.peers(walker.state, run)
+    runs = models._runs(walker.book, peers, run)
+    made = [models._row(walker.state, walker.book, run, *pair, edge) for pair in zip(peers, runs, strict=True)]
+    return models._compared(made, walker.state)
+
+
+def test_maps_are_multiples_of_uniform_attention_whatever_the_grid(beside):
+    for row in rows(beside):
+        patches = beside.book.maps(row.state, row.run).patches
+        g = row.run.geometry
+        mean = patches[row.state.layer].mean(axis=(-2, -1)) * g.patches
+        assert row.maps.mean(axis=(-2, -1)) == pytest.approx(mean)
+        assert row.maps.shape == (g.heads, 4, 4)
+
+
+def test_differences_are_those_of_the_columns_and_columns_that_the_pinned_model_lacks_are_empty(beside):
+    plain = {row.run.model: row.maps for row in rows(beside)}
+    beside.press("p", "d")
+    less = {row.run.model: row.maps for row in rows(beside)}
+    assert np.array_equal(less["one"], np.zeros((4, 4, 4)))
+    assert np.allclose(less["two"], plain["two"] - plain["one"])
+    assert np.allclose(less["three"][:4], plain["three"][:4] - plain["one"])
+    assert np.isnan(less["three"][4:]).all()
+    scale = models._scales(beside.state, rows(beside))[0]
+    most = max(np.nanmax(np.abs(maps)) for maps in less.values())
+    assert (scale.low, scale.high) == pytest.approx((-most, most))
+    assert "pinned" in beside.page()
+    assert beside.press("p").side.difference is False
+
+
+def test_a_single_model_has_nothing_to_be_compared_with(tmp_path):
+    synthetic.write(tmp_path, layers=1, heads=2, grid=(2, 2), model="alone")
+    state = Walker(tmp_path).press("enter", "=")
+    assert state.view == "overview"
+    assert "extract one more" in state.message
+
+
+@pytest.mark.parametrize("depth", ["truecolor", "256", "16", "mono"])
+@pytest.mark.parametrize("size", [(40, 12), (60, 20), (80, 24), (120, 40), (200, 50)])
+def test_it_is_drawn_everywhere(beside, size, depth):
+    beside.press("d", "s")
+    assert len(beside.page(*size, depth).splitlines()) == size[1]
+
+
+@pytest.mark.parametrize("light", [False, True])
+@pytest.mark.parametrize("depth", ["truecolor", "256"])
+def test_differences_get_further_from_the_page_the_larger_they_are(light, depth):
+    chosen = theme(depth, light=light)
+    colours = diverging(chosen)
+    middle = len(colours) // 2
+    away = [abs(luminance(int(colour)) - luminance(chosen.back)) for colour in colours]
+    assert len(colours) % 2 == 1
+    assert away[middle] == min(away)
+    assert away[:middle] == sorted(away[:middle], reverse=True)
+    assert away[middle:] == sorted(away[middle:])
+
+
+def test_the_middle_of_a_patch_stays_over_the_same_place():
+    grids = [Geometry(1, 1, (), rows, columns, (16, 16)) for rows, columns in ((7, 7), (14, 14), (3, 5))]
+    for here in grids:
+        for there in grids:
+            for row in range(here.rows):
+                y, _ = patch_of((row, 0), here, there)
+                assert y <= (row + 0.5) / here.rows * there.rows <= y + 1
