@@ -158,7 +158,7 @@ def test_the_embedded_world(world_tree, split, pairs):
 @settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(trees.damaged(trees.pair()) | trees.JSON)
 def test_any_json_is_refused_or_makes_sense(tmp_path, content):
-    root = trees.spair(tmp_path)
+    root = tmp_path if (tmp_path / "JPEGImages").exists() else trees.spair(tmp_path)
     (root / "PairAnnotation/test/000001-2008_000001-2008_000002:train.json").write_text(json.dumps(content))
     try:
         found = spair.read(root)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import io
 import json
 import pickle
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +26,15 @@ JSON = st.recursive(
 def picture(path: Path, size: tuple[int, int] = SIZE) -> Path:
     """A grey picture, a PNG whatever its name says."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", size, "grey").save(path, format="PNG")
+    path.write_bytes(_png(size))
     return path
+
+
+@cache
+def _png(size: tuple[int, int]) -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", size, "grey").save(file, format="PNG")
+    return file.getvalue()
 
 
 def write(path: Path, content: object) -> Path:
