@@ -70,8 +70,8 @@ def test_the_papers_numbers():
         model, *numbers = row
         for task, percent, at in (("knn", 100, 0), ("retrieval", 1, 2), ("davis", 1, 4), ("spair", 100, 6)):
             assert TABLE_1[task].scores[model] == (
-                pytest.approx(float(numbers[place - 1]) / percent),
-                int(numbers[place]),
+                pytest.approx(float(numbers[at]) / percent),
+                int(numbers[at + 1]),
             )
     chance = {task: TABLE_1[task].scores["random"] for task in TABLE_1}
     assert chance == {"knn": (0.001, None), "retrieval": (0.02, None), "davis": (0.06, None), "spair": (0.0132, None)}
