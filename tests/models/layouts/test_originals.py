@@ -55,12 +55,12 @@ def backbone(path: Path) -> Callable[[Tensor], Seen]:
     return model
 
 
-def dino(path: Path) -> Callable[[Tensor], Seen]:
+def dino(path: Path, teachers: str = "") -> Callable[[Tensor], Seen]:
     student, teacher = seeded(ViT(), 5), seeded(ViT(), 0)
     head = seeded(nn.Linear(128, 9))
     content: dict[str, Any] = {
         "student": prefixed(student, "module.backbone.") | prefixed(head, "module.head.last_layer."),
-        "teacher": prefixed(teacher, "backbone.") | prefixed(head, "head.last_layer."),
+        "teacher": prefixed(teacher, f"{teachers}backbone.") | prefixed(head, f"{teachers}head.last_layer."),
         "optimizer": torch.optim.AdamW(student.parameters()).state_dict(),
         "epoch": 300,
         "args": Namespace(arch="vit_small", lr=0.0005),
@@ -68,6 +68,11 @@ def dino(path: Path) -> Callable[[Tensor], Seen]:
     }
     torch.save(content, path)
     return teacher
+
+
+def dino_in_parallel(path: Path) -> Callable[[Tensor], Seen]:
+    """As networks with batch norms are saved: the teacher is wrapped as well."""
+    return dino(path, "module.")
 
 
 def moco(path: Path) -> Callable[[Tensor], Seen]:
@@ -107,6 +112,7 @@ CASES: dict[str, Case] = {
     "clip-state.pt": ("CLIP", "OpenAI's CLIP", clip_state),
     "dino.pth": ("DINO", "timm, DINO backbone or MAE encoder", backbone),
     "dino-full.pth": ("DINO", "DINO, full checkpoint (its teacher)", dino),
+    "dino-parallel.pth": ("DINO", "DINO, full checkpoint (its teacher)", dino_in_parallel),
     "moco.pth.tar": ("MoCo-v3", "MoCo-v3 (its base encoder)", moco),
     "mae.pth": ("MAE", "timm, DINO backbone or MAE encoder", mae),
     "mae-decoder.pth": ("MAE", "MAE with its decoder (its encoder)", mae_with_decoder),
@@ -116,6 +122,7 @@ DROPPED = {
     "fs.npz": "head/bias, head/kernel",
     "clip.pt": "context_length, input_resolution, logit_scale, text_projection, …",
     "dino-full.pth": "student.module.backbone.blocks.0.attn.proj.bias",
+    "dino-parallel.pth": "student.module.backbone.blocks.0.attn.proj.bias",
     "moco.pth.tar": "base_encoder.head.0.bias, base_encoder.head.0.weight, momentum_encoder.",
     "mae-decoder.pth": "decoder_blocks.0.attn.proj.bias",
     "beit.pth": "lm_head.bias, lm_head.weight, mask_token, rel_pos_bias.relative_position_index",
