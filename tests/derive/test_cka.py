@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.derive import grams
 from vitscope.derive import cka as module
-from vitscope.derive.cka import Blocks, Rows, cka, exact, unfolded
+from vitscope.derive.cka import Blocks, Rows, cka, each_with_each, exact, unfolded
 from vitscope.errors import ViewError
 
 X = np.array([(1, 0), (0, 1), (1, 1), (2, 0), (0, 3)], dtype=float)
@@ -110,6 +110,16 @@ def test_blocks_with_fewer_than_four_images_are_left_out():
     holed[[6, 8]] = np.nan
     alone = grams.cka([one[:5]], [other[:5]])
     assert cka(blocks([holed]), blocks([other])).item() == pytest.approx(alone, abs=1e-5)
+
+
+@pytest.mark.parametrize("lacking", [(), (3,)])
+@pytest.mark.parametrize("ranges", [False, True])
+def test_many_models_at_once_equal_pairs(lacking, ranges):
+    layers = [normal(12, 4, seed=s) + normal(12, 4) for s in range(4)]
+    layers[2][list(lacking)] = np.nan
+    single = [blocks([layer], size=6, ranges=ranges) for layer in layers]
+    expected = [[cka(one, other).item() for other in single] for one in single]
+    np.testing.assert_allclose(each_with_each(single), expected, atol=1e-12)
 
 
 def test_too_few_images_are_a_sentence():

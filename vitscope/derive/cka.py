@@ -7,7 +7,7 @@ unbiased because it may come out negative, and what lies outside is shown as it 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,6 +52,21 @@ def cka(one: Blocks, other: Blocks) -> np.ndarray:
     with np.errstate(invalid="ignore"):
         own = np.sqrt((rows**2).sum(axis=-1))[:, None] * np.sqrt((columns**2).sum(axis=-1))
         return (rows @ columns.T) / np.where(own == 0, np.nan, own)
+
+
+def each_with_each(single: Sequence[Blocks]) -> np.ndarray:
+    """CKA of the first layer of each of `single` with that of every other, (M, M), by pairs; see `cka`.
+
+    Where all of them have the same images, as models over the same files have, it is one product instead of M².
+    """
+    first = single[0]
+    alike = all(np.array_equal(_known(each), _known(first)) for each in single)
+    if alike and all(np.array_equal(each.places, first.places) for each in single):
+        ranges = [each.ranges[:1] for each in single if each.ranges is not None]
+        whole = np.concatenate([each.grams[:1] for each in single])
+        stacked = Blocks(whole, first.places, np.concatenate(ranges) if ranges else None)
+        return cka(stacked, stacked)
+    return np.array([[cka(one, other)[0, 0] for other in single] for one in single])
 
 
 def unfolded(blocks: Blocks, known: np.ndarray) -> np.ndarray:

@@ -171,8 +171,8 @@ class Book:
         return tuple(column.values[min(state.layer, run.geometry.layers - 1)].argsort(kind="stable").tolist())
 
     def candidates(self) -> tuple[Run, ...]:
-        """The runs that may be compared with each other."""
-        return self.listing.runs if self.listing else ()
+        """The runs that may be compared with each other: all but those that only hold vectors for a task."""
+        return tuple(run for run in self.listing.runs if not run.only_vectors) if self.listing else ()
 
     def other(self, state: State, run: Run) -> Run:
         """The run whose layers are the columns of the page of CKA."""

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vitscope.derive.cka import Blocks, cka
+from vitscope.derive.cka import Blocks, cka, each_with_each
 from vitscope.errors import VitscopeError
 from vitscope.store.reader import Result, Run, load_run
 from vitscope.store.text import printable
@@ -76,16 +76,28 @@ def across(folders: Sequence[Path], tokens: str) -> Across:
             reasons[str(error)] = None
             last.append(None)
     values = np.full((len(runs), len(runs)), np.nan)
-    for i, j in product(range(len(runs)), repeat=2):
-        one, two = last[i], last[j]
-        if j > i or one is None or two is None:
-            continue
-        try:
-            comparable([runs[j], runs[i]], "grams")
-            values[i, j] = values[j, i] = cka(one, two).item()
-        except VitscopeError as error:
-            reasons[str(error)] = None
+    for group in _groups(runs, last, reasons):
+        values[np.ix_(group, group)] = each_with_each([part for at, part in enumerate(last) if part and at in group])
     return Across(tuple(run.model for run in runs), values, tuple(map(printable, reasons)))
+
+
+def _groups(runs: Sequence[Run], last: Sequence[Blocks | None], reasons: dict[str, None]) -> list[list[int]]:
+    """Which runs can be compared with each other; why others cannot goes into `reasons`."""
+    groups: list[list[int]] = []
+    for at, run in enumerate(runs):
+        if last[at] is None:
+            continue
+        for group in groups:
+            try:
+                comparable([runs[group[0]], run], "grams")
+            except VitscopeError as error:
+                reasons[str(error)] = None
+            else:
+                group.append(at)
+                break
+        else:
+            groups.append([at])
+    return groups
 
 
 def _last(stored: Blocks) -> Blocks:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from vitscope.derive.cka import Blocks, cka
+from vitscope.derive.cka import Blocks, cka, each_with_each
 from vitscope.errors import ViewError
 from vitscope.store.reader import Cache, Run
 from vitscope.views import Column, Options, View
@@ -93,15 +93,9 @@ def _woven(one: np.ndarray, two: np.ndarray) -> np.ndarray:
 
 def _values(runs: list[Run], parts: list[Blocks], layer: int | None) -> np.ndarray:
     """CKA of rows and columns as `_places` has them."""
-    down, across = _places(runs, layer)
     if len(runs) <= 2:
         return cka(parts[0] if layer is None else _only(parts[0], layer), parts[-1])
-    alone = [_only(parts[i], at) for i, at in down]
-    values = np.empty((len(down), len(across)))
-    for i, one in enumerate(alone):
-        for j, other in enumerate(alone[: i + 1]):
-            values[i, j] = values[j, i] = cka(one, other).item()
-    return values
+    return each_with_each([_only(parts[i], at) for i, at in _places(runs, layer)[0]])
 
 
 def _only(part: Blocks, layer: int) -> Blocks:
