@@ -9,8 +9,17 @@ import torch
 from safetensors import safe_open
 
 from vitscope.demo import zoo
-from vitscope.demo.train.evaluate import CURVES, attention_maps, cls_features, grid_distances, knn, knn_by_layer, spread
-from vitscope.demo.train.pictures import Pictures, drawn, normalised
+from vitscope.demo.train.evaluate import (
+    CURVES,
+    attention_maps,
+    cls_features,
+    grid_distances,
+    knn,
+    knn_by_layer,
+    spread,
+    vectors,
+)
+from vitscope.demo.train.pictures import Pictures, drawn
 
 GALLERY, QUERIES = 24, 8
 NAMES = list(zoo.DEMO_MODELS)
@@ -49,7 +58,7 @@ def test_a_model_loads_strictly_in_float32_and_eval_mode(name):
 
 @pytest.mark.parametrize(
     ("name", "margin"),
-    [("demo-fs", 0.7), ("demo-clip", 0.5), ("demo-moco", 0.15), ("demo-mae", 0.05), ("demo-dino", 0.04)],
+    [("demo-fs", 0.7), ("demo-clip", 0.5), ("demo-moco", 0.15), ("demo-mae", 0.05), ("demo-dino", 0.08)],
 )
 def test_a_model_has_learnt_and_not_collapsed(name, margin, pictures, untrained):
     train, val = pictures
@@ -65,23 +74,12 @@ def test_beit_has_learnt_in_its_patches_if_hardly_in_cls(pictures):
 
     def best(model):
         train, val = pictures
-        rows = [patch_means(model, part.images) for part in (train, val)]
+        rows = [vectors(model, part.images)[1] for part in (train, val)]
         return max(knn(a, train.labels, b, val.labels) for a, b in zip(*rows, strict=True))
 
     torch.manual_seed(0)
-    assert best(zoo.build("demo-beit")) > best(zoo.architecture("beit").eval()) + 0.04
+    assert best(zoo.build("demo-beit")) > best(zoo.architecture("beit").eval()) + 0.08
     assert spread(cls_features(zoo.build("demo-beit"), pictures[1].images)[-1]) > 0.1
-
-
-@torch.no_grad()
-def patch_means(model, images: torch.Tensor) -> list[torch.Tensor]:
-    """The mean of the patch tokens of every layer's output."""
-    rows: list[torch.Tensor] = []
-    hooks = [block.register_forward_hook(lambda _m, _i, out: rows.append(out[:, 1:].mean(1))) for block in model.blocks]
-    model.forward_features(normalised(images))
-    for hook in hooks:
-        hook.remove()
-    return rows
 
 
 def test_full_supervision_knows_the_classes(pictures):

@@ -41,7 +41,7 @@ def blockwise_mask(generator_device: torch.device, count: int) -> torch.Tensor:
 class MaskedTokens(nn.Module):
     """A ViT that sees a mask token in place of the hidden patches, and a linear layer to the visual tokens."""
 
-    settings = Settings(epochs=10, batch=96, rate=2e-3, cooldown=1)
+    settings = Settings(epochs=24, batch=48, rate=2e-3, cooldown=1)
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         super().__init__()

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from vitscope.demo.train.pictures import Pictures
 
 PROTOTYPES, BOTTLENECK = 1024, 64
-LOCAL_SIDE, LOCALS = 32, 3
+LOCAL_SIDE, LOCALS = 40, 2
 STUDENT_TEMPERATURE, TEACHER_TEMPERATURE = 0.1, 0.04
 MOMENTUM, CENTRE_MOMENTUM = 0.97, 0.9
 
@@ -59,7 +59,7 @@ class Network(nn.Module):
 class SelfDistillation(nn.Module):
     """A student that must say of every view what the teacher says of the other large one."""
 
-    settings = Settings(epochs=10, batch=64, rate=1.5e-3, cooldown=1)
+    settings = Settings(epochs=24, batch=48, rate=1.5e-3, cooldown=1)
     centre: torch.Tensor
 
     def __init__(self) -> None:
@@ -78,7 +78,7 @@ class SelfDistillation(nn.Module):
         images = pictures.images[chosen]
         side, area = side_at(cooling=cooling), area_at(cooling=cooling)
         large = torch.cat([views(images, side=side, area=area, colour=0.8, grey=0.15) for _ in range(2)])
-        small = [views(images, side=LOCAL_SIDE, area=(0.1, 0.3), colour=0.8, grey=0.15) for _ in range(LOCALS)]
+        small = [views(images, side=LOCAL_SIDE, area=(0.3, 0.7), colour=0.8, grey=0.15) for _ in range(LOCALS)]
         with torch.no_grad():
             said = self.teacher(large).float()
             target = ((said - self.centre) / TEACHER_TEMPERATURE).softmax(1).chunk(2)

@@ -24,13 +24,20 @@ GALLERY_PER_CLASS = 60
 """Training pictures of each class that k-NN searches: those in the class folders that the world writes."""
 
 
-@torch.no_grad()
-def cls_features(model: nn.Module, images: torch.Tensor, *, batch: int = 200) -> torch.Tensor:
+def cls_features(model: nn.Module, images: torch.Tensor) -> torch.Tensor:
     """The CLS token of every layer's output before the final norm: float32 [layers, N, width], on the CPU."""
+    return vectors(model, images)[0]
+
+
+@torch.no_grad()
+def vectors(model: nn.Module, images: torch.Tensor, *, batch: int = 200) -> torch.Tensor:
+    """CLS, and the mean of the patches, of every layer's output: float32 [2, layers, N, width], on the CPU."""
     rows: list[list[torch.Tensor]] = [[] for _ in range(DEPTH)]
     blocks: Any = model.blocks
     hooks = [
-        block.register_forward_hook(lambda _m, _i, out, row=row: row.append(out[:, 0].float().cpu()))
+        block.register_forward_hook(
+            lambda _m, _i, out, row=row: row.append(torch.stack((out[:, 0], out[:, 1:].mean(1))).float().cpu())
+        )
         for block, row in zip(blocks, rows, strict=True)
     ]
     training = model.training
@@ -40,7 +47,7 @@ def cls_features(model: nn.Module, images: torch.Tensor, *, batch: int = 200) ->
     model.train(training)
     for hook in hooks:
         hook.remove()
-    return torch.stack([torch.cat(row) for row in rows])
+    return torch.stack([torch.cat(row, 1) for row in rows], 1)
 
 
 def knn(gallery: torch.Tensor, labels: torch.Tensor, queries: torch.Tensor, truth: torch.Tensor) -> float:
@@ -110,15 +117,19 @@ def attention_summary(model: nn.Module, pictures: Pictures) -> dict[str, list[fl
 
 
 def table(models: dict[str, nn.Module], train: Pictures, val: Pictures) -> list[dict[str, Any]]:
-    """One row for each model and layer (numbered from 1), with k-NN top-1, spread of CLS and attention's means."""
+    """A row for each model and layer (from 1): k-NN top-1 of CLS and of the mean patch, spread, attention."""
     rows: list[dict[str, Any]] = []
     area = float(val.masks.double().mean())
     for name, model in models.items():
         attention = attention_summary(model, val)
-        gallery, queries = cls_features(model, train.images), cls_features(model, val.images)
+        gallery, queries = vectors(model, train.images), vectors(model, val.images)
+        top1 = [
+            [knn(a, train.labels, b, val.labels) for a, b in zip(*pair, strict=True)]
+            for pair in zip(gallery, queries, strict=True)
+        ]
         rows += [
-            {"model": name, "layer": layer + 1,
-             "knn": knn(gallery[layer], train.labels, queries[layer], val.labels), "spread": spread(queries[layer]),
+            {"model": name, "layer": layer + 1, "knn": top1[0][layer], "knn_patches": top1[1][layer],
+             "spread": spread(queries[0, layer]),
              **{key: values[layer] for key, values in attention.items()}, "mask_area": area}
             for layer in range(DEPTH)
         ]  # fmt: skip
@@ -142,6 +153,7 @@ def main() -> None:
         best = max(mine, key=lambda row: row["knn"])
         last = mine[-1]
         print(f"{name:15} k-NN last {last['knn']:.3f} best {best['knn']:.3f} (layer {best['layer']})"
+              f"  of patches last {last['knn_patches']:.3f} best {max(row['knn_patches'] for row in mine):.3f}"
               f"  entropy {last['entropy']:.3f}  distance {last['distance']:.3f}"
               f"  CLS on mask {last['mask_mass']:.3f} of area {last['mask_area']:.3f}")  # fmt: skip
 
