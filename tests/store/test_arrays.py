@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from vitscope.errors import DamagedError, StoreError
-from vitscope.store.arrays import open_array, read_state, write_array, write_state
+from vitscope.store.arrays import Joined, open_array, read_state, write_array, write_joined, write_state
 from vitscope.store.parts import DTYPES
 
 VALUES = st.sampled_from(sorted(DTYPES)).flatmap(
@@ -130,3 +131,24 @@ def test_a_state_with_another_checksum_or_another_content_is_refused(tmp_path):
         honest = replace(stored, size=len(content), sha256=hashlib.sha256(content).hexdigest())
         with pytest.raises(StoreError, match="is not a safetensors file"):
             read_state(path, honest)
+
+
+@pytest.mark.parametrize("shape", [(5,), (3, 5), (2, 5, 4), (2, 3, 5), (0, 5), (2, 0)])
+@pytest.mark.parametrize("cuts", [(), (2,), (0, 1, 1, 4, 5)])
+def test_parts_are_joined_as_numpy_joins_them(tmp_path, shape, cuts):
+    for axis in range(len(shape)):
+        values = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+        edges = [min(cut, shape[axis]) for cut in (0, *cuts, shape[axis])]
+        parts = [np.take(values, range(a, b), axis) for a, b in itertools.pairwise(edges)]
+        dims = tuple("abc"[: len(shape)])
+        info = write_joined(tmp_path / "joined.npy", Joined(iter(parts), axis, shape, "float32", dims, "1"))
+        same = write_array(tmp_path / "same.npy", values, dims, "1")
+        assert replace(info, file="same.npy") == same
+        assert (tmp_path / "joined.npy").read_bytes() == (tmp_path / "same.npy").read_bytes()
+
+
+@pytest.mark.parametrize("parts", [[np.zeros((2, 2))], [np.zeros((2, 4))], [np.zeros((2, 3), np.float32)], []])
+def test_parts_that_do_not_fill_an_array_are_refused(tmp_path, parts):
+    with pytest.raises(ValueError, match="parts of"):
+        write_joined(tmp_path / "joined.npy", Joined(parts, 1, (2, 3), "float64", ("a", "b"), "1"))
+    assert list(tmp_path.iterdir()) == []

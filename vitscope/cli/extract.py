@@ -46,7 +46,10 @@ class Precision(StrEnum):
 
 
 class Protocol(StrEnum):
-    """What is done where the paper's code differs from what it means; so far that is EXIF turns, which it ignores."""
+    """What is done where the paper's code differs from what it means.
+
+    So far: EXIF turns, which it ignores, and the images of a Gram matrix, 8 as they are listed instead of 32 shuffled.
+    """
 
     corrected = "corrected"
     paper = "paper"
@@ -139,7 +142,7 @@ def extract(
         str | None,
         typer.Option("--image-size", metavar="N|HxW", help="Crop in pixels; else the model's own.", show_default=False),
     ] = None,
-    gallery: Annotated[int, typer.Option(metavar="N", min=0, help="Keep all attention of the first N images.")] = 8,
+    gallery: Annotated[int, typer.Option(metavar="N", min=0, help="Keep all attention of N images.")] = 8,
     precision: Annotated[
         Precision | None,
         typer.Option(
@@ -147,7 +150,7 @@ def extract(
         ),
     ] = None,
     protocol: Annotated[
-        Protocol, typer.Option(metavar="corrected|paper", help="As defined, or as the paper's code: no EXIF turns.")
+        Protocol, typer.Option(metavar="corrected|paper", help="As defined, or as the paper's code.")
     ] = Protocol.corrected,
     preprocess: Annotated[
         Preprocess, typer.Option(metavar="paper|model", help="Crops as in the paper for all, or as each model's own.")

@@ -10,7 +10,8 @@ import json
 import math
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -23,6 +24,18 @@ from vitscope.store.parts import DTYPES, ArrayInfo, ShardState, StoredFile
 
 _NPY = b"\x93NUMPY\x01\x00"  # version 1.0 of the format: two bytes of header length follow
 _SAFETENSORS = {name: f"{name[0].upper()}{np.dtype(name).itemsize * 8}" for name in DTYPES} | {"bool": "BOOL"}
+
+
+@dataclass(frozen=True)
+class Joined:
+    """An array that is the concatenation of `parts` along `axis`, too large to be put together in memory."""
+
+    parts: Iterable[np.ndarray]
+    axis: int
+    shape: tuple[int, ...]
+    dtype: str
+    dims: tuple[str, ...]
+    unit: str
 
 
 class _Hashing:
@@ -61,6 +74,35 @@ def write_array(path: Path, values: np.ndarray, dims: tuple[str, ...], unit: str
         out = _Hashing(file)
         np.lib.format.write_array(out, values, allow_pickle=False)
     return ArrayInfo(path.name, out.size, out.sha256, dims, unit, values.shape, values.dtype.name)
+
+
+def write_joined(path: Path, joined: Joined) -> ArrayInfo:
+    """Write an array part by part as `.npy`, atomically; what its record must say. StoreError, ValueError.
+
+    One part is held at a time: it goes to its places in the file, which is read once more for its checksum.
+    """
+    dtype, axis, shape = np.dtype(joined.dtype).newbyteorder("<"), joined.axis, joined.shape
+    outer, along = math.prod(shape[:axis]), math.prod(shape[axis:])
+    with atomic(path) as file:
+        np.lib.format.write_array_header_1_0(file, {"descr": dtype.str, "fortran_order": False, "shape": shape})
+        begin, at = file.tell(), 0
+        for part in joined.parts:
+            values = storable(part)
+            inner = math.prod(part.shape[axis:])
+            if values.dtype != dtype or _without(part.shape, axis) != _without(shape, axis) or at + inner > along:
+                raise ValueError(f"parts of {shape} {dtype} do not fit: {part.shape} {part.dtype}")
+            for number, row in enumerate(values.reshape(outer, inner)):
+                file.seek(begin + dtype.itemsize * (number * along + at))
+                file.write(row.data)
+            at += inner
+        if at != along:
+            raise ValueError(f"parts of {shape} fill only {at} of {along}")
+        size = begin + dtype.itemsize * outer * along
+    return ArrayInfo(path.name, size, digest(path), joined.dims, joined.unit, joined.shape, joined.dtype)
+
+
+def _without(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:
+    return (*shape[:axis], *shape[axis + 1 :])
 
 
 def open_array(path: Path, info: ArrayInfo) -> np.ndarray:

@@ -12,7 +12,16 @@ import numpy as np
 
 from vitscope.errors import DamagedError, FormatError, StoreError
 from vitscope.spec import Spec
-from vitscope.store.arrays import check_bytes, check_size, read_state, storable, write_array, write_state
+from vitscope.store.arrays import (
+    Joined,
+    check_bytes,
+    check_size,
+    read_state,
+    storable,
+    write_array,
+    write_joined,
+    write_state,
+)
 from vitscope.store.files import damaged, discard, make_folder, present, read_json, write_json
 from vitscope.store.layout import RESULT, RUN, SHARDS, is_name, metric_key, record_file, split_key, state_file
 from vitscope.store.parts import ArrayInfo, ResultParts, ShardState, parse, result_of, rows_of, spec_of, states_of
@@ -158,7 +167,7 @@ class RunWriter:
         self,
         metric: str,
         version: int,
-        arrays: Mapping[str, Measured],
+        arrays: Mapping[str, Measured | Joined],
         images: int,
         coords: Mapping[str, list[str]],
         shards: Iterable[int] = (),
@@ -172,15 +181,18 @@ class RunWriter:
         """
         key = metric_key(metric, version)
         for name, array in arrays.items():
-            if not is_name(name) or len(array.dims) != storable(array.values).ndim:
-                raise ValueError(f"{key} array {name!r}: dims {array.dims} for shape {np.shape(array.values)}")
+            shape = array.shape if isinstance(array, Joined) else storable(array.values).shape
+            if not is_name(name) or len(array.dims) != len(shape):
+                raise ValueError(f"{key} array {name!r}: dims {array.dims} for shape {shape}")
         folder = self.folder / key
         infos = {name: info for shard in shards for name, info in self._part(shard, key).rows.items()}
         if not infos:
             self.drop_result(metric, version)
         make_folder(folder)
         infos |= {
-            name: write_array(folder / f"{name}.npy", array.values, array.dims, array.unit)
+            name: write_joined(folder / f"{name}.npy", array)
+            if isinstance(array, Joined)
+            else write_array(folder / f"{name}.npy", array.values, array.dims, array.unit)
             for name, array in arrays.items()
         }
         fields = asdict(
