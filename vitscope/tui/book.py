@@ -172,7 +172,10 @@ class Book:
 
     def candidates(self) -> tuple[Run, ...]:
         """The runs that may be compared with each other: all but those that only hold vectors for a task."""
-        return tuple(run for run in self.listing.runs if not run.only_vectors) if self.listing else ()
+        if self.listing is None:
+            return ()
+        measured = self.listing.measured
+        return tuple(run for run in self.listing.runs if measured.get(run.folder.name) != ("vectors",))
 
     def other(self, state: State, run: Run) -> Run:
         """The run whose layers are the columns of the page of CKA."""
