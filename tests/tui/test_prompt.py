@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vitscope.tui import keys
-from vitscope.tui.prompt import Prompt, inserted, prompt, typed
+from vitscope.tui.prompt import Prompt, inserted, prompt, remembered, typed
 from vitscope.tui.state import Facts, State
 
-NAMED = ("left", "right", "home", "end", "backspace", "delete", "ctrl+u", "ctrl+w", "ctrl+a", "ctrl+e", "f5", "space")
+NAMED = ("left", "right", "home", "end", "backspace", "delete", "ctrl+u", "ctrl+w", "ctrl+a", "ctrl+e", "f5", "space", "up", "down")
 
 
 def test_letters_go_where_the_cursor_is():
@@ -40,7 +40,7 @@ def test_a_pasted_path_loses_its_line_break_and_control_characters():
 
 @given(st.lists(st.one_of(st.sampled_from(NAMED), st.characters(min_codepoint=32, max_codepoint=0x2FF)), max_size=60))
 def test_the_cursor_never_leaves_the_line_and_nothing_unprintable_enters(pressed):
-    line = prompt("command", "start")
+    line = prompt("command", "start", ("one", "two"))
     for key in pressed:
         line = typed(line, key)
         assert 0 <= line.at <= len(line.text)
@@ -64,3 +64,18 @@ def test_escape_leaves_and_enter_hands_the_text_on(monkeypatch):
 
 def test_keys_that_mean_something_elsewhere_are_only_letters_here():
     assert keys.press(State(prompt=prompt("find")), "q", Facts()).quit is None
+
+
+def test_up_and_down_walk_the_lines_taken_before():
+    line = prompt("find", "half typ", ("first", "second"))
+    seen = []
+    for key in ("up", "up", "up", "down", "down", "down"):
+        line = typed(line, key)
+        seen.append((line.text, line.at))
+    assert [text for text, _ in seen] == ["second", "first", "first", "second", "", ""]
+    assert all(at == len(text) for text, at in seen)
+    assert typed(prompt("find", "kept"), "up").text == "kept"
+
+
+def test_a_line_is_remembered_once_and_blank_ones_are_not():
+    assert remembered(remembered(("a", "b", "c"), "b"), "  ") == ("a", "c", "b")

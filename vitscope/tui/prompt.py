@@ -17,11 +17,22 @@ class Prompt:
     purpose: Purpose
     text: str = ""
     at: int = 0
+    history: tuple[str, ...] = ()  # lines taken before, the last one last
+    back: int = 0  # how many of them Up has gone back
 
 
-def prompt(purpose: Purpose, text: str = "") -> Prompt:
+def prompt(purpose: Purpose, text: str = "", history: tuple[str, ...] = ()) -> Prompt:
     """A line that begins with `text` and is typed on at its end."""
-    return Prompt(purpose, text, len(text))
+    return Prompt(purpose, text, len(text), history)
+
+
+def remembered(history: tuple[str, ...], text: str) -> tuple[str, ...]:
+    """The history with one line more; every line is in it once, and blank ones are not.
+
+    >>> remembered(("a", "b"), "a")
+    ('b', 'a')
+    """
+    return (*(line for line in history if line != text), text) if text.strip() else history
 
 
 def inserted(line: Prompt, text: str) -> Prompt:
@@ -42,6 +53,8 @@ def typed(line: Prompt, key: str) -> Prompt:
     'xiou>.5 tag:offset'
     """
     text, at = line.text, line.at
+    if key in {"up", "down"}:
+        return _walked(line, line.back + (1 if key == "up" else -1))
     if key in {"backspace", "ctrl+h"}:
         return replace(line, text=text[: max(at - 1, 0)] + text[at:], at=max(at - 1, 0))
     if key in {"delete", "ctrl+d"}:
@@ -57,3 +70,12 @@ def typed(line: Prompt, key: str) -> Prompt:
         return replace(line, at=max(0, min(places[key], len(text))))
     character = " " if key == "space" else key
     return inserted(line, character) if len(character) == 1 else line
+
+
+def _walked(line: Prompt, back: int) -> Prompt:
+    """The line taken `back` lines ago; an empty one after the last."""
+    back = max(0, min(back, len(line.history)))
+    if back == line.back:
+        return line
+    text = line.history[-back] if back else ""
+    return replace(line, text=text, at=len(text), back=back)
