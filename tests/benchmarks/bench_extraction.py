@@ -1,9 +1,11 @@
 """What measuring costs: extraction against the bare fused forward of the same batches, in turn, in one process.
 
-    python -m tests.benchmarks.bench_extraction [--model random/vit_base_patch16_224] [--batch 8] [--rounds 7]
+    python -m tests.benchmarks.bench_extraction [--model random/vit_base_patch16_224] [--batch 32] [--rounds 7]
+                                                [--only LABEL …] [--clock wall|cpu]
 
 Rows: each group of metrics alone, the default set, and all metrics; the ratio is the median over rounds of (tapped pass
-with these metrics) / (bare forward), each pair measured back to back.
+with these metrics) / (bare forward), each pair measured back to back. On a machine that does something else beside,
+`--clock cpu` with OMP_NUM_THREADS=1 counts the seconds that this process computes, not those that it waits.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from vitscope import catalog
 from vitscope.batch import Images
 from vitscope.metrics import Setting
 from vitscope.models import build
+from vitscope.models.places import tokens_of
 from vitscope.models.shape import geometry_of
 from vitscope.run.device import choose, describe
 from vitscope.run.loader import Loaded
@@ -27,6 +30,7 @@ from vitscope.run.plan import plan
 from vitscope.spec import Resources
 
 DEFAULT = [name for name, entry in catalog.METRICS.items() if entry.default]
+OF_ATTENTION = [name for name in catalog.METRICS if not hasattr(catalog.load("metric", catalog.METRICS, name), "at")]
 GROUPS = {
     "nothing (tap alone)": [],
     "attention": ["attention"],
@@ -35,19 +39,30 @@ GROUPS = {
     "entropy": ["entropy"],
     "prefix-mass": ["prefix-mass"],
     "class-attention": ["class-attention"],
+    "vectors": ["vectors"],
+    "grams": ["grams"],
+    "norm-grams": ["norm-grams"],
+    "residual-grams": ["residual-grams"],
+    "residual-norms": ["residual-norms"],
+    "token-norms": ["token-norms"],
+    "all of attention but the gallery": [name for name in DEFAULT if name in OF_ATTENTION and name != "gallery"],
+    "all of features": [name for name in DEFAULT if name not in OF_ATTENTION],
     "all default metrics": DEFAULT,
     "default without the gallery": [name for name in DEFAULT if name != "gallery"],
     "all default and both deviations": list(catalog.METRICS),
 }
 
 
-def timed(work: Callable[[], object], device: torch.device) -> float:
+CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
+
+
+def timed(work: Callable[[], object], device: torch.device, clock: Callable[[], float] = time.perf_counter) -> float:
     """Seconds that `work` takes, with the device's queue empty before and after."""
     _wait(device)
-    start = time.perf_counter()
+    start = clock()
     work()
     _wait(device)
-    return time.perf_counter() - start
+    return clock() - start
 
 
 def _wait(device: torch.device) -> None:
@@ -60,15 +75,21 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--model", default="random/vit_base_patch16_224")
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--batches", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--only", nargs="*", choices=GROUPS)
+    parser.add_argument("--clock", choices=CLOCKS, default="wall")
     options = parser.parse_args()
+    clock = CLOCKS[options.clock]
     device = choose(options.device)
     model = build.load(options.model)
     model.module.to(device)
     geometry = geometry_of(model.name, model.module, model.image_size)
-    batches = _batches(options.batch, model.image_size)
-    setting = Setting(geometry, device, classes=10, gallery=8)
+    batches = _batches(options.batch, options.batches, model.image_size)
+    tokens = tokens_of(model.module, model.image_size)
+    places = tuple(range(options.batches * options.batch))
+    setting = Setting(geometry, device, 10, tuple(range(8)), tokens.width, tokens.places, places)
     planned = plan([], setting, Resources(batch_size=options.batch))
     with torch.inference_mode():  # memory, kernels and clocks warm up
         for _ in range(2):
@@ -77,6 +98,8 @@ def main() -> None:
     print(f"{'metrics':<34} {'ratio':>6}  (least … most)   ms an image")
 
     for label, names in GROUPS.items():
+        if options.only and label not in options.only:
+            continue
         metrics = {name: catalog.load("metric", catalog.METRICS, name) for name in names}
         current = Pass(metrics, model, setting, planned)
         pixels = [current._normalised(batch.images.pixels) for batch in batches if batch.images is not None]
@@ -92,7 +115,7 @@ def main() -> None:
 
         bare()
         tapped()
-        pairs = [(timed(tapped, device), timed(bare, device)) for _ in range(options.rounds)]
+        pairs = [(timed(tapped, device, clock), timed(bare, device, clock)) for _ in range(options.rounds)]
         ratios = sorted(one / other for one, other in pairs)
         each = statistics.median(one for one, _ in pairs) / (len(batches) * options.batch) * 1e3
         print(
@@ -101,11 +124,11 @@ def main() -> None:
         )
 
 
-def _batches(size: int, crop: tuple[int, int]) -> list[Loaded]:
-    """Two batches of noise, as the loader would give them; the second lies behind the gallery."""
+def _batches(size: int, count: int, crop: tuple[int, int]) -> list[Loaded]:
+    """Batches of noise, as the loader would give them; the gallery lies in the first of them."""
     generator = torch.Generator().manual_seed(0)
     loaded = []
-    for start in (0, size):
+    for start in range(0, count * size, size):
         pixels = torch.randint(0, 256, (size, *crop, 3), dtype=torch.uint8, generator=generator)
         places = tuple(range(start, start + size))
         images = Images(pixels, torch.tensor(places) % 10, places)
