@@ -9,8 +9,9 @@ import pytest
 from tests import synthetic
 from tests.cli.conftest import one_sentence
 from vitscope import catalog
+from vitscope.demo import tour
 from vitscope.demo.world import imagenet
-from vitscope.store.reader import Cache
+from vitscope.store.reader import Cache, Run
 
 KINDS = 24
 
@@ -22,11 +23,17 @@ def _few_images(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(imagenet, "VAL_PER_CLASS", 1)
     monkeypatch.setattr(imagenet, "COUNT", 2 * KINDS)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr(tour, "SUBSETS", {task: tour.SUBSETS[task] for task in ("knn", "clusters")})
 
 
 def runs(cache: Path) -> dict[str, str]:
     """Model → when its last metric was finished."""
-    return {run.model: run.facts["finished"] for run in Cache(cache).runs()}
+    return {run.model: run.facts["finished"] for run in extractions(cache)}
+
+
+def extractions(cache: Path) -> list[Run]:
+    """The extractions that no task asked for."""
+    return [run for run in Cache(cache).runs() if not run.spec.task and not run.only_vectors]
 
 
 def test_six_models_are_measured_and_kept(vitscope, tmp_path):
@@ -34,7 +41,12 @@ def test_six_models_are_measured_and_kept(vitscope, tmp_path):
     first = vitscope("demo", "--no-browse", "--cache", cache)
     assert first.code == 0, first.err
     assert set(runs(cache)) == set(catalog.GROUPS["demo"])
-    for run in Cache(cache).runs():
+    assert {(run.model, run.spec.task) for run in Cache(cache).runs() if run.spec.task} == {
+        (model, task) for model in catalog.GROUPS["demo"] for task in tour.SUBSETS
+    }
+    assert "Best layer of every model in every task" in first.out
+    assert "knn (4 images a class), clusters (all)" in first.err
+    for run in extractions(cache):
         assert run.complete
         assert run.images == KINDS
         assert run.dataset == "imagenet-val"

@@ -16,9 +16,10 @@ from vitscope.cli.talk import Talk, result
 from vitscope.cli.watch import Bar, Lines, watch
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
     from rich.table import Table
 
-    from vitscope.store.reader import Run
+    from vitscope.store.reader import Cache, Run
 
 
 def demo(
@@ -32,7 +33,7 @@ def demo(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Draw a small world, measure six small ViTs that were trained on it, and look at them. Needs no network."""
+    """Draw a small world, measure and evaluate six small ViTs that were trained on it. Needs no network."""
     talk = Talk.of(context, quiet=quiet, verbose=verbose)
     if write is not None:
         _write(talk, write)
@@ -49,19 +50,48 @@ def demo(
         with watch(talk, name) as watcher:
             folders.append(tour.measure(name, images, folder, _Brief(talk, watcher)).folder)
 
+    _judge(talk, folder)
+
     from vitscope.store.reader import Cache
 
     store = Cache(folder)
     result(_summary([store.find(place.name) for place in folders]))  # the models may have runs over other images
+    result("", _table_1(store))
     where = f" --cache {shlex.quote(str(cache))}" if cache else ""
     talk.say("next:")
-    for words in ("browse", "show heads --model demo-mae"):
+    for words in ("browse", "show heads --model demo-mae", "show knn --model demo"):
         talk.say(f"  vitscope {words}{where}")
     terminal = all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
     if browse and terminal and os.environ.get("TERM", "dumb") != "dumb":
         from vitscope.tui.app import browse as start
 
         start(folder, None)
+
+
+def _judge(talk: Talk, folder: Path) -> None:
+    """Every task on a part of the world that is small enough for a tour."""
+    from vitscope.demo import tour
+
+    for task in tour.SUBSETS:
+        with watch(talk, f"the world for {task}") as watcher:
+            tour.data_for(task, folder, watcher.progress)
+    said = ", ".join(f"{task} ({words})" for task, (words, _) in tour.SUBSETS.items())
+    talk.say(f"tasks on parts of the world: {said}; `vitscope evaluate` takes all of it")
+    for name in catalog.GROUPS["demo"]:
+        with watch(talk, f"{name}, tasks", "steps") as watcher:
+            for task in tour.SUBSETS:
+                tour.judge(name, task, folder, _Brief(talk, watcher))
+
+
+def _table_1(store: Cache) -> RenderableType:
+    """The best layer of every model in every task."""
+    from vitscope.cli.talk import console, depth
+    from vitscope.export.table import render
+    from vitscope.views import Options
+    from vitscope.views.summary import view
+
+    screen = console()
+    return render(view(store, list(catalog.GROUPS["demo"]), Options()), screen.width, depth(screen))
 
 
 class _Brief:

@@ -1,18 +1,30 @@
-"""The tour: the embedded world in the cache, and the six small models measured on it."""
+"""The tour: the embedded world in the cache, and the six small models measured and evaluated on it."""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from vitscope import catalog
 from vitscope.demo import world
+from vitscope.run.evaluate import evaluate
 from vitscope.run.extract import extract
-from vitscope.run.request import Report, Request, Watcher
+from vitscope.run.request import Report, Request, TaskRequest, Watcher
 from vitscope.spec import Resources
 
 IMAGES = Path("imagenet", "val")
+SUBSETS: dict[str, tuple[str, dict[str, Any]]] = {
+    "knn": ("4 images a class", {"per_class": 4}),
+    "retrieval": ("all", {}),
+    "davis": ("one video", {"limit": 1}),
+    "spair": ("all", {}),
+    "saliency": ("8 images a super-category", {"per_class": 8}),
+    "clusters": ("all", {}),
+    "objects": ("24 images, 24 clusters", {"limit": 24, "options": {"clusters": 24}}),
+    "parts": ("3 images a super-category, 40 clusters", {"per_class": 3, "options": {"clusters": 40}}),
+}  # what the demo evaluates: in words, and as it is asked for
 
 
 def draw(cache: Path, progress: Callable[[int, int], None] | None = None) -> Path:
@@ -47,3 +59,9 @@ def measure(name: str, images: Path, cache: Path, watcher: Watcher) -> Report:
     """Extract every default metric of one of the small models over the world's images; what is there is kept."""
     metrics = tuple(metric for metric, entry in catalog.METRICS.items() if entry.default)
     return extract(Request(model=name, data=images, metrics=metrics), Resources(), cache, watcher)
+
+
+def judge(name: str, task: str, cache: Path, watcher: Watcher) -> Report:
+    """Evaluate one of the small models on the part of the world that SUBSETS says; what is there is kept."""
+    asked = TaskRequest(task=task, model=name, data=data_for(task, cache), **SUBSETS[task][1])
+    return evaluate(asked, Resources(), cache, watcher)
