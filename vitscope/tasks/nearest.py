@@ -71,35 +71,36 @@ class Nearest:
         self._similarity_QK = queries_QD.new_full((len(queries_QD), k), -torch.inf)
         self._places_QK = torch.full((len(queries_QD), k), -1, device=queries_QD.device)
 
-    def add(self, gallery_GD: Tensor, start: int) -> None:
-        """Look at gallery rows start … start + G; rows must come in the gallery's order.
+    def add(self, gallery_GD: Tensor, start: int, room: Tensor) -> None:
+        """Look at gallery rows start … start + G; rows must come in the gallery's order. `room` takes the products.
 
         Only what is nearer than the k-th nearest so far is sorted in. Where that is much, as at the beginning, what is
         farther than the k-th nearest of the tile is left out too.
         """
-        tile_QG = self._queries_QD @ gallery_GD.T
+        queries, rows = len(self._queries_QD), len(gallery_GD)
+        tile_QG = torch.mm(self._queries_QD, gallery_GD.T, out=room[:queries, :rows])
         nearer_QG = tile_QG > self._similarity_QK[:, -1:]
-        if self._k < tile_QG.shape[1] and int(nearer_QG.sum(1).max()) > self._k:
+        if self._k < rows and int(nearer_QG.count_nonzero()) > self._k * queries:
             nearer_QG &= tile_QG >= tile_QG.topk(self._k, sorted=False).values.amin(1, keepdim=True)
-        found_Q = nearer_QG.sum(1)
-        if widest := int(found_Q.max()):
-            self._merge(tile_QG, nearer_QG, found_Q, widest, start)
+        places = nearer_QG.nonzero(as_tuple=True)
+        if len(places[0]):
+            self._merge(tile_QG, places, start)
 
     def found(self) -> Neighbours:
         """The neighbours; places are −1 (and similarities −∞) where the gallery was smaller than K."""
         return Neighbours(self._similarity_QK.cpu().numpy(), self._places_QK.cpu().numpy())
 
-    def _merge(self, tile_QG: Tensor, nearer_QG: Tensor, found_Q: Tensor, widest: int, start: int) -> None:
-        """Sort the marked entries of a tile in, at most `widest` a row; stable, so the earlier stays the nearer."""
-        rows, columns = nearer_QG.nonzero(as_tuple=True)
-        slots = torch.arange(len(rows), device=rows.device) - (found_Q.cumsum(0) - found_Q)[rows]
-        similarity = tile_QG.new_full((len(found_Q), self._k + widest), -torch.inf)
-        places = self._places_QK.new_full(similarity.shape, -1)
-        similarity[:, : self._k], places[:, : self._k] = self._similarity_QK, self._places_QK
-        similarity[rows, self._k + slots] = tile_QG[rows, columns]
-        places[rows, self._k + slots] = columns + start
+    def _merge(self, tile_QG: Tensor, places: tuple[Tensor, ...], start: int) -> None:
+        """Sort some entries of a tile in, given row by row; stable, so the earlier stays the nearer."""
+        rows, columns = places
+        found_Q = torch.bincount(rows, minlength=len(tile_QG))
+        slots = self._k + torch.arange(len(rows), device=rows.device) - (found_Q.cumsum(0) - found_Q)[rows]
+        shape = (len(tile_QG), self._k + int(found_Q.max()))
+        similarity, place = tile_QG.new_full(shape, -torch.inf), self._places_QK.new_full(shape, -1)
+        similarity[:, : self._k], place[:, : self._k] = self._similarity_QK, self._places_QK
+        similarity[rows, slots], place[rows, slots] = tile_QG[rows, columns], columns + start
         order = similarity.sort(dim=1, descending=True, stable=True).indices[:, : self._k]
-        self._similarity_QK, self._places_QK = similarity.gather(1, order), places.gather(1, order)
+        self._similarity_QK, self._places_QK = similarity.gather(1, order), place.gather(1, order)
 
 
 def nearest(
@@ -110,12 +111,13 @@ def nearest(
     Every gallery row is read once; `done` is told how many were looked at.
     """
     parts = [Nearest(part, min(k, count)) for part in queries_QD.split(sizes.queries)]
+    room = queries_QD.new_empty(min(sizes.queries, len(queries_QD)), min(sizes.gallery, count))
     for start in range(0, count, sizes.read):
         rows = gallery(start, min(start + sizes.read, count))
         for first in range(0, len(rows), sizes.gallery):
             unit = unit_rows(rows[first : first + sizes.gallery], queries_QD.device)
             for part in parts:
-                part.add(unit, start + first)
+                part.add(unit, start + first, room)
         done(len(rows))
     found = [part.found() for part in parts]
     return Neighbours(
