@@ -29,6 +29,8 @@ class Entry:
     best: Score
     paper: tuple[float, int | None] | None
     why: str  # no number of the paper, or a caution beside it
+    array: str  # of the result, that the number is of
+    place: tuple[str, str] | None  # along its other dim, such as ("k", "20")
 
 
 def view(cache: Cache, models: list[str], options: Options) -> View:
@@ -45,16 +47,16 @@ def view(cache: Cache, models: list[str], options: Options) -> View:
     refuse(options, "summary", among=("query", "image", "tokens", "layer", "head", "taps", "exact"))
     found = _evaluations(cache)
     names = [_name(found, model) for model in models]
-    groups = _groups(found, names)
+    groups = entries(found, names)
     if not groups:
         raise NotMeasured(
             f"no task was evaluated for {', '.join(names)}: do so with `vitscope evaluate TASK --model {names[0]}`, "
             f"TASK being one of {', '.join(catalog.TASKS)}."
         )
     columns: dict[str, Column] = {}
-    for label, entries in groups.items():
-        columns |= _columns(label, names, entries)
-    runs = [entry.run for entries in groups.values() for entry in entries.values()]
+    for label, of_models in groups.items():
+        columns |= _columns(label, names, of_models)
+    runs = [entry.run for of_models in groups.values() for entry in of_models.values()]
     built = build(
         runs,
         name="summary",
@@ -64,16 +66,17 @@ def view(cache: Cache, models: list[str], options: Options) -> View:
         columns=columns,
         notes=[
             "Of every model its best layer; of retrieval mAP (Medium), of k-NN top-1 with 20 neighbours.",
-            *_notes(groups),
+            *cautions(groups),
         ],
     )
-    images = sum(max(entry.run.images for entry in entries.values()) for entries in groups.values())
+    images = sum(max(entry.run.images for entry in of_models.values()) for of_models in groups.values())
     return replace(built, model=", ".join(names), images=images)
 
 
 def in_words(run: Run) -> str:
     """The best layer of an evaluation, such as "top1 0.4519 at layer 12"; StoreError where its result is damaged."""
-    values, sense, what = _values(run, run.result(run.spec.task))
+    values, sense, array, place = _values(run, run.result(run.spec.task))
+    what = f"{array} ({' '.join(place)})" if place else array
     best = score(values, trials=run.model == RANDOM, sense=sense)
     if best.layer is None:
         spread = "" if best.spread is None else f" ± {best.spread:.4f}"
@@ -81,8 +84,12 @@ def in_words(run: Run) -> str:
     return f"{what} {best.value:.4f} at layer {best.layer + 1} of {len(values)}"
 
 
-def _groups(found: Sequence[Run], names: list[str]) -> dict[str, dict[str, Entry]]:
-    """The newest evaluation of every model, by task and, where there are several, data set; in the catalog's order."""
+def entries(found: Sequence[Run], names: Sequence[str]) -> dict[str, dict[str, Entry]]:
+    """The newest evaluation of every model, by task and, where there are several, data set; in the catalog's order.
+
+    `found` are evaluations, newest first, and `names` the models that are asked for; of the columns' labels each has
+    the entries of the models that were evaluated so.
+    """
     groups: dict[tuple[str, str, str], dict[str, Entry]] = {}
     for task in catalog.TASKS:
         for run in found:
@@ -95,8 +102,8 @@ def _groups(found: Sequence[Run], names: list[str]) -> dict[str, dict[str, Entry
     return {
         " ".join(
             [task, *([place] if tasks[task] > 1 else []), *([images[:4]] if places[task, place] > 1 else [])]
-        ): entries
-        for (task, place, images), entries in groups.items()
+        ): of_models
+        for (task, place, images), of_models in groups.items()
     }
 
 
@@ -123,7 +130,7 @@ def _entry(run: Run) -> Entry | None:
     """The best layer of a run; None where its result cannot be read."""
     try:
         result = run.result(run.spec.task)
-        values, sense, _ = _values(run, result)
+        values, sense, array, place = _values(run, result)
     except StoreError:
         return None
     best = score(values, trials=run.model == RANDOM, sense=sense)
@@ -141,21 +148,21 @@ def _entry(run: Run) -> Entry | None:
         left_out=len(run.facts.get("skipped") or []),
     )
     paper, why = published(conditions)
-    return Entry(run, best, paper, why)
+    return Entry(run, best, paper, why, array, place)
 
 
-def _values(run: Run, result: Result) -> tuple[np.ndarray, str, str]:
-    """(L,) by which the best layer is chosen, "max" or "min", and its name: the paper's number if it is there."""
+def _values(run: Run, result: Result) -> tuple[np.ndarray, str, str, tuple[str, str] | None]:
+    """(L,) by which the best layer is chosen, "max" or "min", its array and place: the paper's if it is there."""
     column = TABLE_1.get(run.spec.task)
     if column is not None and column.place and column.array in result.arrays:
         ((dim, label),) = column.place.items()
         labels = result.coords.get(dim, [])
         if result.arrays[column.array].dims == ("layer", dim) and label in labels:
             values = fitting(result, column.array, run.geometry.layers, len(labels))
-            return values[:, labels.index(label)], "max", f"{column.array} ({dim} {label})"
+            return values[:, labels.index(label)], "max", column.array, (dim, label)
     named = run.facts.get("best")
     array, sense = named if isinstance(named, list) and len(named) == 2 else ("", "max")
-    return fitting(result, str(array), run.geometry.layers), str(sense), str(array)
+    return fitting(result, str(array), run.geometry.layers), str(sense), str(array), None
 
 
 def _columns(label: str, names: list[str], entries: dict[str, Entry]) -> dict[str, Column]:
@@ -182,11 +189,11 @@ def _columns(label: str, names: list[str], entries: dict[str, Entry]) -> dict[st
     return {name: column for name, column in columns.items() if name in always or not np.isnan(column.values).all()}
 
 
-def _notes(groups: Mapping[str, dict[str, Entry]]) -> list[str]:
+def cautions(groups: Mapping[str, dict[str, Entry]]) -> list[str]:
     """Why the paper's numbers are not beside these, or cautions where they are; what has one reason is said once."""
     reasons: dict[tuple[bool, str], tuple[dict[str, None], dict[str, None]]] = {}
-    for label, entries in groups.items():
-        for model, entry in entries.items():
+    for label, of_models in groups.items():
+        for model, entry in of_models.items():
             if entry.why:
                 tasks, models = reasons.setdefault((entry.paper is None, entry.why), ({}, {}))
                 tasks[label], models[model] = None, None
