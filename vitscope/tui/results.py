@@ -80,7 +80,7 @@ def _cell(entry: Entry) -> Cell:
     run, paper = entry.run, entry.paper or (None, None)
     series = f"{entry.array}, {entry.place[1]}" if entry.place else entry.array
     where = f"{' '.join(entry.place)}, " if entry.place else ""
-    layers = "" if entry.best.layer is None else f" of {run.geometry.layers}"
+    layers = "" if entry.best.layer is None else f"of {run.geometry.layers} · "
     return Cell(
         entry.best.value,
         entry.best.layer,
@@ -88,7 +88,7 @@ def _cell(entry: Entry) -> Cell:
         paper[0],
         None if paper[1] is None else paper[1] - 1,
         f"{run.spec.task} {series} · {run.dataset}",
-        f"{run.spec.task} {entry.array} ({where}{run.dataset}, {run.images} used){layers}",
+        f"{layers}{run.spec.task} {entry.array}, {where}{run.dataset}, n = {run.images}",
     )
 
 
