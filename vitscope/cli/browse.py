@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import os
+from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from vitscope.cli.options import CacheFolder, Quiet, Verbose, cache_folder
 from vitscope.cli.talk import Talk
+from vitscope.errors import ViewError
+
+
+class Theme(StrEnum):
+    """What the page looks like."""
+
+    light = "light"
+    dark = "dark"
 
 
 def browse(
@@ -17,6 +28,28 @@ def browse(
         typer.Argument(metavar="PLACE", help="Where to start: MODEL, MODEL/LAYER or MODEL/LAYER/HEAD, from 1."),
     ] = None,
     cache: CacheFolder = None,
+    theme: Annotated[
+        Theme | None,
+        typer.Option(help="Of the page; else $VITSCOPE_THEME, then what the terminal says.", show_default=False),
+    ] = None,
+    screenshot: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Write the page as .svg or .txt, without a terminal, and leave.", show_default=False
+        ),
+    ] = None,
+    keys: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KEYS",
+            help="With --screenshot: keys to press first, such as 'l l enter'; texts in quotes.",
+            show_default=False,
+        ),
+    ] = None,
+    size: Annotated[
+        str | None,
+        typer.Option(metavar="WxH", help="With --screenshot: columns and rows, else 120x40.", show_default=False),
+    ] = None,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
@@ -28,14 +61,32 @@ def browse(
     For example:
       vitscope browse
       vitscope browse mae/7/3
+      vitscope browse mae --keys "D l l" --screenshot distance.svg
     """
+    talk = Talk.of(context, quiet=quiet, verbose=verbose)
+    light = None if theme is None else theme is Theme.light
+    if screenshot is not None:
+        _picture(cache_folder(cache), screenshot, place, keys or "", size or "120x40", light)
+        talk.say(f"written to {screenshot}")
+        return
+    if keys is not None or size is not None:
+        raise ViewError("--keys and --size belong to --screenshot FILE: in a terminal, press keys yourself.")
+
     from vitscope.tui.terminal import check
 
-    talk = Talk.of(context, quiet=quiet, verbose=verbose)
     check()
     folder = cache_folder(cache)
     talk.detail(f"opening {folder}")
 
     from vitscope.tui.app import browse as start
 
-    start(folder, place)
+    start(folder, place, light=light)
+
+
+def _picture(cache: Path, file: Path, place: str | None, keys: str, size: str, light: bool | None) -> None:
+    """What --screenshot writes."""
+    from vitscope.tui.colors import is_light
+    from vitscope.tui.headless import screenshot
+
+    look = is_light(os.environ) if light is None else light
+    screenshot(cache, file, place=place, presses=keys, size=size, light=look, environment=os.environ)

@@ -134,6 +134,17 @@ class Browser(App[None]):
         """What the page on screen needs and nobody has read yet."""
         return [item for item in needs(self.state, self.book) if self.book.get(item) is None]
 
+    @property
+    def settled(self) -> bool:
+        """Whether the page shows all that it will: nothing is being read, computed or waited for."""
+        busy = any(not worker.is_finished for worker in self.workers)
+        return self.book.listing is not None and not busy and not self.unread()
+
+    @property
+    def crash(self) -> Exception | None:
+        """What ended the browser although nobody asked for it."""
+        return self._exception
+
     def draw(self) -> None:
         """Put the page of the present state on the canvas."""
         self._late = False
@@ -192,13 +203,15 @@ class Browser(App[None]):
         self.update()
 
 
-def browse(cache: Path, place: str | None = None) -> None:
+def browse(cache: Path, place: str | None = None, *, light: bool | None = None) -> None:
     """Open the browser over `cache`, at `place` if there is one: MODEL, MODEL/LAYER or MODEL/LAYER/HEAD, from 1.
+
+    `light` chooses the theme; None: what the environment says.
 
     Never returns: raises SystemExit with 0, 1 after a crash, 130 after ctrl+c, 128 + n after signal n. Raises
     StoreError or ViewError before the screen is touched when there is no such place.
     """
-    state = replace(starting(cache, place), light=is_light(os.environ))
+    state = replace(starting(cache, place), light=is_light(os.environ) if light is None else light)
     browser = Browser(cache, state, detect(os.environ))
     browser.run(mouse=False)
     raise SystemExit(browser.return_code or 0)
