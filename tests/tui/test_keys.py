@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from vitscope.geometry import Geometry
 from vitscope.tui.features import Candidate
+from vitscope.tui.finding import Spot
 from vitscope.tui.keys import BINDINGS, EVERYWHERE, find, hints, press
 from vitscope.tui.state import Facts, State, View, enter, opened
 
@@ -16,6 +17,7 @@ DEEP = Geometry(layers=5, heads=2, prefix=(), rows=2, columns=2, patch=(8, 8))
 FACTS = Facts(
     runs=2, geometry=G, images=3, quantities=("distance", "entropy", "tag"), order=((3, 1, 0, 2),) * 3,
     candidates=(Candidate("r", G), Candidate("deep", DEEP)), scores=("purity", "nmi"), longest=5,
+    found=(Spot("r", 2, 3), Spot("r", 0, 1)), searchable=("distance", "entropy"),
 )  # fmt: skip
 KEYS = sorted({key for binding in BINDINGS for key in binding.keys} | {"z", "f5", "tab"})
 TRAILS: dict[View, tuple[View, ...]] = {
@@ -28,6 +30,11 @@ TRAILS: dict[View, tuple[View, ...]] = {
     "cka": ("runs", "overview", "cka"),
     "residual": ("runs", "overview", "residual"),
     "curves": ("runs", "overview", "curves"),
+    "results": ("runs", "overview", "results"),
+    "layer": ("runs", "overview", "layer"),
+    "saliency": ("runs", "overview", "saliency"),
+    "info": ("runs", "overview", "info"),
+    "find": ("runs", "overview", "find"),
 }
 
 

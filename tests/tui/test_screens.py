@@ -14,7 +14,7 @@ from tests.tui.walker import Walker
 from vitscope.store.reader import Cache
 from vitscope.tui.keys import BINDINGS, EVERYWHERE
 from vitscope.tui.render.surface import HALF
-from vitscope.tui.screens.distance import ticks
+from vitscope.tui.screens.dots import ticks
 from vitscope.tui.screens.head import layout
 
 SIZES = [(40, 12), (80, 24), (100, 30), (120, 40), (200, 50)]
@@ -28,6 +28,11 @@ WAYS = {
     "cka": ("enter", "C"),
     "residual": ("enter", "B"),
     "curves": ("enter", "T"),
+    "results": ("enter", "R"),
+    "layer": ("enter", "L"),
+    "saliency": ("enter", "U"),
+    "info": ("enter", "X"),
+    "find": ("enter", "f"),
 }
 
 
@@ -49,6 +54,11 @@ def test_every_page_at_every_size_says_where_one_is(walker, view, size, depth):
         "cka": "CKA with itself",
         "residual": "residual branches",
         "curves": "tasks by layer",
+        "results": "results",
+        "layer": "layer 1",
+        "saliency": "heads against masks",
+        "info": "run information",
+        "find": "more like this",
     }
     assert last[view] in page[0] or (view == "head" and "H1" in page[0])
     assert "? help" in page[-1]

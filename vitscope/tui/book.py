@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,16 @@ from vitscope.catalog import MODELS
 from vitscope.derive.heads import Tag
 from vitscope.derive.offset import magnitude
 from vitscope.store.reader import Run
+from vitscope.tui import searching
+from vitscope.tui.census import Census
 from vitscope.tui.compare import Across, Residual, Score, Similarity
 from vitscope.tui.features import Candidate
+from vitscope.tui.information import Entry
 from vitscope.tui.library import Column, Failure, Item, Listing, Maps, Numbers
+from vitscope.tui.measures import Norms, Saliency, modes
+from vitscope.tui.panels import Masks, Sheet
 from vitscope.tui.render.photo import scaled
+from vitscope.tui.results import Table, evaluations
 from vitscope.tui.side import MODELS as PEERS
 from vitscope.tui.side import Peer, moved
 from vitscope.tui.state import Facts, State
@@ -40,9 +46,10 @@ QUANTITIES: dict[str, Quantity] = {
     "offset": Quantity("offset magnitude", "offset", True),
     "prefix-mass": Quantity("attention on prefix tokens", "prefix", True),
     "position-deviation": Quantity("deviation over positions", "deviation", True),
+    "iou": Quantity("IoU with masks", "IoU", True),
     "tag": Quantity("tags", "tag", True),
 }
-OPT_IN = ("position-deviation",)
+OPT_IN = ("position-deviation", "iou")
 
 
 @dataclass
@@ -53,6 +60,7 @@ class Book:
     items: OrderedDict[Item, object] = field(default_factory=OrderedDict)
     images: dict[str, list[str]] = field(default_factory=dict)  # run -> names of its gallery
     photographs: dict[tuple[Path, int, int, int], np.ndarray] = field(default_factory=dict)
+    census: Census = field(default_factory=Census)
 
     def photograph(self, state: State, run: Run, rows: int, columns: int) -> np.ndarray | None:
         """The state's image as rows × columns pixels; made once for each size."""
@@ -116,6 +124,9 @@ class Book:
         if name == "offset":
             vectors = self.offsets(run)
             return Column(magnitude(vectors), None, "image side") if isinstance(vectors, np.ndarray) else vectors
+        if name == "iou":
+            found = self.saliency(None, run)
+            return of_mode(found, found.modes[0]) if isinstance(found, Saliency) else found
         numbers = self.numbers(run)
         if not isinstance(numbers, Numbers):
             return numbers
@@ -123,10 +134,18 @@ class Book:
             return numbers.columns[name]
         return Failure(numbers.missing.get(name, f"nothing is called {name}."))
 
+    def shown(self, state: State, run: Run) -> Column | Failure | None:
+        """The number by which heads lie on the page of `state`; None as well where they are coloured by tags."""
+        if state.view == "saliency":
+            found = self.saliency(state, run)
+            return of_mode(found, state.panels.mode) if isinstance(found, Saliency) else found
+        return None if state.quantity == "tag" else self.column(run, state.quantity)
+
     def quantities(self, run: Run) -> tuple[str, ...]:
         """What `v` goes through for this run: opt-in numbers only where they were measured."""
         numbers = self.numbers(run)
         have = numbers.columns if isinstance(numbers, Numbers) else {}
+        have = {*have, "iou"} if self.masks(run) else have
         names = [name for name in QUANTITIES if name not in OPT_IN or name in have]
         return tuple(name for name in names if name != "prefix-mass" or run.geometry.prefix)
 
@@ -136,9 +155,11 @@ class Book:
         runs = len(self.listing.runs) if self.listing else 0
         if run is None:
             return Facts(runs=runs)
-        column = self.column(run, state.quantity) if state.quantity != "tag" else None
+        column = self.shown(state, run)
         order = column.values.argsort(axis=1, kind="stable").tolist() if isinstance(column, Column) else []
-        scores = self.scores(run)
+        scores, table, known = self.scores(run), self.table(run), self.information(run)
+        asked = state.view == "find" or state.prompt or state.finding.query or state.finding.like
+        brought = searching.found(self, state, run) if asked else None
         return Facts(
             runs=runs,
             geometry=run.geometry,
@@ -148,6 +169,11 @@ class Book:
             candidates=tuple(Candidate(each.folder.name, each.geometry) for each in self.candidates()),
             peers=self.peers(state, run),
             scores=tuple(scores) if isinstance(scores, dict) else (),
+            found=brought.spots if brought else (),
+            searchable=searching.searchable(brought),
+            masks=tuple(Masks(each.folder.name, modes(each.geometry)) for each in self.masks(run)),
+            entries=len(known) if isinstance(known, tuple) else 0,
+            sheet=table.sheet(state.panels.sort) if isinstance(table, Table) else Sheet(),
             longest=deepest(scores[shown_score(state, scores)]) if isinstance(scores, dict) and scores else 0,
         )
 
@@ -197,6 +223,27 @@ class Book:
         """Every number of every layer that the evaluations hold."""
         return self.get(_curves(run, self))
 
+    def masks(self, run: Run) -> tuple[Run, ...]:
+        """The evaluations with masks of the model of `run`, newest first."""
+        return evaluations(self.listing.evaluations, "saliency", run.model) if self.listing else ()
+
+    def saliency(self, state: State | None, run: Run) -> Saliency | Failure | None:
+        """IoU of every head with masks: of the evaluation that `state` chose, else of the newest."""
+        item = _saliency(state, run, self)
+        return Failure(f"{run.model} was not held against masks.") if item is None else self.get(item)
+
+    def norms(self, run: Run) -> Norms | Failure | None:
+        """Norms of patch tokens."""
+        return self.get(Item("norms", run.folder))
+
+    def information(self, run: Run) -> tuple[Entry, ...] | Failure | None:
+        """What is known of a run."""
+        return self.get(_info(run, self))
+
+    def table(self, run: Run) -> Table | Failure | None:
+        """The best of every model in every task."""
+        return self.get(_table(run, self))
+
 
 def _size(value: object) -> int:
     """Bytes of the arrays in a value, about."""
@@ -226,6 +273,30 @@ def _curves(run: Run, book: Book) -> Item:
     return Item("curves", run.folder.parent, others=every)
 
 
+def of_mode(found: Saliency, mode: str) -> Column:
+    """IoU of every head's attention of one mode, with what it was held against as its unit."""
+    at = found.place(mode)
+    return Column(found.iou[at], None, f"{found.modes[at]}, {found.dataset}")
+
+
+def _saliency(state: State | None, run: Run, book: Book) -> Item | None:
+    found = {each.folder.name: each.folder for each in book.masks(run)}
+    if not found:
+        return None
+    newest = next(iter(found.values()))
+    chosen = newest if state is None else found.get(state.panels.masks, newest)
+    return Item("saliency", run.folder, others=(chosen,))
+
+
+def _info(run: Run, book: Book) -> Item:
+    every = book.listing.evaluations if book.listing else ()
+    return Item("info", run.folder, others=tuple(each.folder for each in every if each.model == run.model))
+
+
+def _table(run: Run, book: Book) -> Item:
+    return replace(_curves(run, book), kind="table")
+
+
 def _features(state: State, run: Run, book: Book) -> list[Item]:
     """What the pages about features show."""
     if state.view == "cka":
@@ -245,6 +316,12 @@ def _models(state: State, run: Run, book: Book) -> list[Item]:
     return [*wanted, Item("offsets", run.folder), Item("tags", run.folder)]
 
 
+def _find(state: State, run: Run, book: Book) -> list[Item]:
+    """What the page of results shows: the head under its cursor, and everything that is searched."""
+    theirs, there = searching.preview(book, state, run) or (state, run)
+    return [_maps(theirs, there), _aligned(theirs, there), *searching.wanted(book, state, run)]
+
+
 def shown_score(state: State, scores: dict[str, Score]) -> str:
     """Which of the numbers is on the page of tasks; the first where none was chosen."""
     return state.features.score if state.features.score in scores else next(iter(scores))
@@ -262,10 +339,16 @@ def needs(state: State, book: Book) -> list[Item]:
         return []
     if state.view in {"cka", "residual", "curves"}:
         return _features(state, run, book)
+    if state.view in {"results", "info"}:
+        return [_table(run, book) if state.view == "results" else _info(run, book)]
+    if state.view == "find":
+        return _find(state, run, book)
     if state.view == "models":
         return _models(state, run, book)
     numbers = Item("numbers", run.folder)
     slow = [_aligned(state, run), Item("offsets", run.folder), Item("tags", run.folder)]
+    masks = [_saliency(state if state.view == "saliency" else None, run, book)]
+    slow += [item for item in masks if item is not None]
     if state.view == "image":
         maps = _maps(state, run, None if state.averaged else state.image)
         return [maps, Item("picture", run.folder, image=state.image), numbers, *slow[1:]]

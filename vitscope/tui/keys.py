@@ -7,21 +7,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import get_args
 
-from vitscope.tui import comparing, moves, side
+from vitscope.tui import comparing, finding, moves, panels, side
 from vitscope.tui.moves import Move
 from vitscope.tui.prompt import Prompt, Purpose, typed
 from vitscope.tui.state import Facts, State, View
 
 ALL = 10**6  # further than any model has layers or heads
 
-EVERYWHERE: tuple[View, ...] = ("runs", "overview", "head", "image", "distance", "models", "cka", "residual", "curves")
+EVERYWHERE: tuple[View, ...] = get_args(View)
 RUNS: tuple[View, ...] = ("runs",)
-IN_RUN: tuple[View, ...] = ("overview", "head", "image", "distance", "models")
+IN_RUN: tuple[View, ...] = ("overview", "layer", "head", "image", "distance", "saliency", "models")
 MODELS: tuple[View, ...] = ("models",)
-LAYERS: tuple[View, ...] = ("overview", "distance")
-GRID: tuple[View, ...] = ("overview",)
-DOTS: tuple[View, ...] = ("distance",)
+LAYERS: tuple[View, ...] = ("overview", "layer", "distance", "saliency")
+GRID: tuple[View, ...] = ("overview", "layer")
+DOTS: tuple[View, ...] = ("distance", "saliency")
+COLOURED: tuple[View, ...] = ("overview", "layer", "distance", "models")
+DISTANCE: tuple[View, ...] = ("distance",)
+MASKS: tuple[View, ...] = ("saliency",)
+INFO: tuple[View, ...] = ("info",)
 HEAD: tuple[View, ...] = ("head",)
 IMAGE: tuple[View, ...] = ("image",)
 TOKENS: tuple[View, ...] = ("head", "image")
@@ -30,7 +35,10 @@ RESIDUAL: tuple[View, ...] = ("residual",)
 MATRICES: tuple[View, ...] = ("cka", "residual")
 CURVES: tuple[View, ...] = ("curves",)
 FEATURES: tuple[View, ...] = ("cka", "residual", "curves")
-WITH_RUN: tuple[View, ...] = (*IN_RUN, *FEATURES)
+FIND: tuple[View, ...] = ("find",)
+MAPS: tuple[View, ...] = (*IN_RUN, *FIND)
+RESULTS: tuple[View, ...] = ("results",)
+WITH_RUN: tuple[View, ...] = (*MAPS, *FEATURES, *RESULTS, *INFO)
 
 
 @dataclass(frozen=True)
@@ -99,6 +107,21 @@ BINDINGS: tuple[Binding, ...] = (
         Binding("difference", ("d",), "d", "difference to the pinned model", MODELS, side.difference, "difference"),
     ),
     *_group(
+        "Find heads",
+        Binding("found-down", ("j", "down"), "j ↓", "next line", FIND, finding.line(1), "line", "j k"),
+        Binding("found-up", ("k", "up"), "k ↑", "previous line", FIND, finding.line(-1)),
+        Binding("found-first", ("g", "home"), "g", "first line", FIND, finding.line(-ALL)),
+        Binding("found-last", ("G", "end"), "G", "last line", FIND, finding.line(ALL)),
+        Binding("found-on", ("ctrl+d", "pagedown"), "ctrl+d", "ten lines down", FIND, finding.line(10)),
+        Binding("found-back", ("ctrl+u", "pageup"), "ctrl+u", "ten lines up", FIND, finding.line(-10)),
+        Binding("found-into", ("enter",), "⏎", "look into this head", FIND, finding.into, "go there"),
+        Binding("find", ("/",), "/", "find heads by what they do", WITH_RUN, finding.begin, "find"),
+        Binding("alike", ("f",), "f", "heads most like it, in all models", MAPS, finding.alike, "more like it"),
+        Binding("find-models", ("A",), "A", "in all models, or in this one", FIND, finding.models, "all models"),
+        Binding("next-match", ("n",), "n", "next head that was found", MAPS, finding.match(1)),
+        Binding("previous-match", ("N",), "N", "the one before", MAPS, finding.match(-1)),
+    ),
+    *_group(
         "Query token",
         Binding("patch-left", ("h", "left"), "h ←", "one patch left", TOKENS, moves.patch(0, -1), "query", "hjkl"),
         Binding("patch-down", ("j", "down"), "j ↓", "one patch down", TOKENS, moves.patch(1, 0)),
@@ -108,10 +131,10 @@ BINDINGS: tuple[Binding, ...] = (
         Binding("patch-bottom", ("G", "end"), "G", "last row of patches", TOKENS, moves.patch(ALL, 0)),
         Binding("patch-first", ("0",), "0", "first column of patches", TOKENS, moves.patch(0, -ALL)),
         Binding("patch-last", ("$",), "$", "last column of patches", TOKENS, moves.patch(0, ALL)),
-        Binding("query-cls", ("c",), "c", "the CLS token", IN_RUN, moves.query("cls"), "CLS"),
-        Binding("query-mean", ("a",), "a", "the mean of all patches", IN_RUN, moves.query("spatial"), "mean", "a"),
+        Binding("query-cls", ("c",), "c", "the CLS token", MAPS, moves.query("cls"), "CLS"),
+        Binding("query-mean", ("a",), "a", "the mean of all patches", MAPS, moves.query("spatial"), "mean", "a"),
         Binding("query-patch", ("space",), "space", "the patch chosen last", IN_RUN, moves.query("patch")),
-        Binding("direction", ("r",), "r", "attention it gives, or receives", IN_RUN, moves.flip("received"), "receive"),
+        Binding("direction", ("r",), "r", "attention it gives, or receives", MAPS, moves.flip("received"), "receive"),
     ),
     *_group(
         "Layers",
@@ -135,6 +158,19 @@ BINDINGS: tuple[Binding, ...] = (
         Binding("score-back", ("V", "k", "up"), "k ↑ V", "the number before", CURVES, comparing.score(-1)),
     ),
     *_group(
+        "Results",
+        Binding("task-left", ("h", "left"), "h ←", "previous task", RESULTS, panels.column(-1), "step", "hjkl"),
+        Binding("result-down", ("j", "down"), "j ↓", "next model", RESULTS, panels.row(1)),
+        Binding("result-up", ("k", "up"), "k ↑", "previous model", RESULTS, panels.row(-1)),
+        Binding("task-right", ("l", "right"), "l →", "next task", RESULTS, panels.column(1)),
+        Binding("result-first", ("g", "home"), "g", "first model", RESULTS, panels.row(-ALL)),
+        Binding("result-last", ("G", "end"), "G", "last model", RESULTS, panels.row(ALL)),
+        Binding("task-first", ("0",), "0", "first task", RESULTS, panels.column(-ALL)),
+        Binding("task-last", ("$",), "$", "last task", RESULTS, panels.column(ALL)),
+        Binding("sort", ("s",), "s", "the best of this task first, or as listed", RESULTS, panels.sort, "sort"),
+        Binding("task-into", ("enter",), "⏎", "this task layer by layer", RESULTS, panels.into, "all layers"),
+    ),
+    *_group(
         "Place",
         Binding("next-head", (".",), ".", "next head, all else kept", IN_RUN, moves.head(1), "head", ", ."),
         Binding("previous-head", (",",), ",", "previous head, all else kept", IN_RUN, moves.head(-1)),
@@ -144,19 +180,33 @@ BINDINGS: tuple[Binding, ...] = (
         Binding("image", ("i",), "i", "over an image; there: the next one", IN_RUN, moves.picture(1), "image"),
         Binding("previous-image", ("I",), "I", "the previous image", IMAGE, moves.picture(-1)),
         Binding("overview", ("O",), "O", "all heads", WITH_RUN, moves.go("overview")),
+        Binding("layer", ("L",), "L", "all heads of a layer", WITH_RUN, moves.go("layer"), "layer"),
         Binding("distance", ("D",), "D", "heads by layer, as dots", WITH_RUN, moves.plot_distance, "dots"),
         Binding("cka", ("C",), "C", "how alike layers and models are", WITH_RUN, moves.go("cka"), "CKA"),
         Binding("residual", ("B",), "B", "what attention and MLP add", WITH_RUN, moves.go("residual"), "branches"),
         Binding("curves", ("T",), "T", "tasks, layer by layer", WITH_RUN, moves.go("curves"), "tasks"),
+        Binding("saliency", ("U",), "U", "heads against masks of objects", WITH_RUN, moves.go("saliency"), "masks"),
+        Binding("info", ("X",), "X", "run information", WITH_RUN, moves.go("info")),
+        Binding("results", ("R",), "R", "best layers in every task", WITH_RUN, moves.go("results"), "results"),
     ),
     *_group(
         "Look",
-        Binding("quantity", ("v",), "v", "the next number", (*LAYERS, *MODELS), moves.quantity(1), "number"),
-        Binding("quantity-back", ("V",), "V", "the number before", (*LAYERS, *MODELS), moves.quantity(-1)),
+        Binding("quantity", ("v",), "v", "the next number", COLOURED, moves.quantity(1), "number"),
+        Binding("quantity-back", ("V",), "V", "the number before", COLOURED, moves.quantity(-1)),
+        Binding("mode", ("v",), "v", "CLS, all patches or the middle one", MASKS, panels.mode(1), "whose attention"),
+        Binding("mode-back", ("V",), "V", "the one before", MASKS, panels.mode(-1)),
+        Binding("masks", ("x",), "x", "the next evaluation with masks", MASKS, panels.masks),
+        Binding("every", ("A",), "A", "this model, all models, their means", DISTANCE, panels.every, "all models"),
+        Binding("info-down", ("j", "down"), "j ↓", "further down", INFO, panels.scroll(1), "scroll", "j k"),
+        Binding("info-up", ("k", "up"), "k ↑", "further up", INFO, panels.scroll(-1)),
+        Binding("info-on", ("ctrl+d", "pagedown"), "ctrl+d", "ten entries down", INFO, panels.scroll(10)),
+        Binding("info-back", ("ctrl+u", "pageup"), "ctrl+u", "ten entries up", INFO, panels.scroll(-10)),
+        Binding("info-first", ("g", "home"), "g", "the first entry", INFO, panels.scroll(-ALL)),
+        Binding("info-last", ("G", "end"), "G", "the last entry", INFO, panels.scroll(ALL)),
         Binding("source", ("A",), "A", "this image, or the mean of all", IMAGE, moves.flip("averaged"), "all images"),
         Binding("overlay", ("o",), "o", "over the photograph, or without it", IMAGE, moves.flip("overlay"), "overlay"),
-        Binding("scale", ("u",), "u", "one scale a head, a layer, for all", IN_RUN, moves.scale, "scale"),
-        Binding("log", ("\\",), "\\", "logarithmic scale", IN_RUN, moves.flip("log"), "log"),
+        Binding("scale", ("u",), "u", "one scale a head, a layer, for all", MAPS, moves.scale, "scale"),
+        Binding("log", ("\\",), "\\", "logarithmic scale", MAPS, moves.flip("log"), "log"),
         Binding("coverage", ("x",), "x", "AAAM divided by coverage", HEAD, moves.flip("corrected"), "coverage"),
         Binding("palette", ("P",), "P", "the next palette", EVERYWHERE, moves.palette),
         Binding("theme", ("t",), "t", "light or dark", EVERYWHERE, moves.flip("light"), "light/dark"),
@@ -189,10 +239,10 @@ def press(state: State, key: str, facts: Facts) -> State:
     return binding.move(before, facts) if binding else before
 
 
-TAKE: dict[Purpose, Callable[[State, Facts, str], State]] = {}
+TAKE: dict[Purpose, Callable[[State, Facts, str], State]] = {"find": finding.take}
 """What becomes of a typed line when Enter is pressed, by what it was typed for."""
 
-FOLLOW: dict[Purpose, Callable[[State, Facts, str], State]] = {}
+FOLLOW: dict[Purpose, Callable[[State, Facts, str], State]] = {"find": finding.follow}
 """What follows every letter of a line while it is typed; purposes that wait for Enter are not here."""
 
 

@@ -13,10 +13,11 @@ from vitscope.derive.aligned import aligned
 from vitscope.derive.heads import profile, tags
 from vitscope.derive.offset import offset
 from vitscope.derive.query import Query, query_map, received_map
+from vitscope.derive.similar import shapes
 from vitscope.errors import DamagedError, NotMeasured, StoreError, VitscopeError
-from vitscope.store.reader import Cache, Run
+from vitscope.store.reader import Cache, Run, load_run
 from vitscope.store.text import printable, shown
-from vitscope.tui import compare
+from vitscope.tui import census, compare, information, measures, results
 
 
 @dataclass(frozen=True)
@@ -81,9 +82,18 @@ class Item:
     across   CKA of the last layers of the runs in `others`, of `tokens`: Across
     residual CKA of skip with branch, and norm ratios: Residual
     curves   every number that the evaluations in `others` have of every layer: {name: Score}
+    scores   every number that the evaluations in `others` have of every head: {name: (L, H)}
+    table    the best of every model in every task, of the evaluations in `others`: Table
+    saliency IoU of heads with masks, of the evaluation `others[0]`: Saliency
+    norms    norms of patch tokens: Norms
+    info     run information, with the evaluations of the same model in `others`
+    shapes   AAAM of all heads on a grid that all models share (L, H, cells)
     """
 
-    kind: Literal["numbers", "offsets", "tags", "aligned", "maps", "picture", "cka", "across", "residual", "curves"]
+    kind: Literal[
+        "numbers", "offsets", "tags", "aligned", "maps", "picture", "cka", "across", "residual", "curves", "scores",
+        "shapes", "table", "saliency", "norms", "info",
+    ]  # fmt: skip
     run: Path
     layer: int = 0
     image: int | None = None
@@ -95,7 +105,7 @@ class Item:
     @property
     def slow(self) -> bool:
         """Whether it takes long enough to be waited for beside everything else."""
-        return self.kind in {"offsets", "tags", "aligned", "cka", "across", "residual", "curves"}
+        return self.kind not in {"numbers", "maps", "picture", "norms", "saliency"}
 
 
 def listing(folder: Path) -> Listing:
@@ -246,6 +256,12 @@ _READERS: dict[str, Callable[[Run, Item], object]] = {
     "across": lambda _run, item: compare.across(item.others, item.tokens),
     "residual": lambda run, _item: compare.residual(run),
     "curves": lambda _run, item: compare.scores(item.others),
+    "saliency": lambda run, item: measures.saliency(run, item.others[0]),
+    "norms": lambda run, _item: measures.norms(run),
+    "info": lambda run, item: information.information(run, tuple(map(load_run, item.others))),
+    "table": lambda _run, item: results.table(item.others),
+    "scores": lambda run, item: census.scores(run, item.others),
+    "shapes": lambda run, _item: shapes(_spatial(run), run.geometry),
 }
 
 

@@ -8,10 +8,15 @@ from typing import Literal
 from vitscope.derive.query import Query
 from vitscope.geometry import Geometry
 from vitscope.tui.features import START, Candidate, Features
+from vitscope.tui.finding import Finding, Spot
+from vitscope.tui.panels import Masks, Panels, Sheet
 from vitscope.tui.prompt import Prompt
 from vitscope.tui.side import Peer, Side
 
-View = Literal["runs", "overview", "head", "image", "distance", "models", "cka", "residual", "curves"]
+View = Literal[
+    "runs", "overview", "layer", "head", "image", "distance", "saliency", "models", "find", "cka", "residual", "curves",
+    "results", "info",
+]  # fmt: skip
 Scale = Literal["head", "layer", "model"]
 SCALES: tuple[Scale, ...] = ("head", "layer", "model")
 
@@ -30,6 +35,11 @@ class Facts:
     peers: tuple[Peer, ...] = ()  # models measured on the images of the open run, itself among them
     scores: tuple[str, ...] = ()  # what the page of tasks can show
     longest: int = 0  # layers of the deepest model there
+    sheet: Sheet = Sheet()  # noqa: RUF009 (frozen): the table of results
+    masks: tuple[Masks, ...] = ()  # evaluations with masks of the open model
+    entries: int = 0  # of the run information
+    found: tuple[Spot, ...] = ()  # heads that were searched for, in their order
+    searchable: tuple[str, ...] = ()  # numbers that a query may name, where they are known
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +62,9 @@ class State:
     log: bool = False
     corrected: bool = False  # AAAM divided by how many queries can see each displacement
     side: Side = Side()  # noqa: RUF009 (frozen)
+    panels: Panels = Panels()  # noqa: RUF009 (frozen)
     features: Features = START  # where one is on the pages about features
+    finding: Finding = Finding()  # noqa: RUF009 (frozen)
     light: bool = False
     palette: str = "inferno"
     prompt: Prompt | None = None  # the line that is being typed, in place of the footer

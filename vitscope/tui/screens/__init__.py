@@ -8,7 +8,23 @@ from vitscope.tui.book import Book
 from vitscope.tui.colors import Depth
 from vitscope.tui.palettes import theme
 from vitscope.tui.render.surface import Rect, Surface
-from vitscope.tui.screens import cka, curves, distance, head, image, keys, models, overview, residual, runs
+from vitscope.tui.screens import (
+    cka,
+    curves,
+    distance,
+    find,
+    head,
+    image,
+    info,
+    keys,
+    layer,
+    models,
+    overview,
+    residual,
+    results,
+    runs,
+    saliency,
+)
 from vitscope.tui.screens.frame import body, footer, header
 from vitscope.tui.state import State, View
 
@@ -24,6 +40,11 @@ PAGES: dict[View, Page] = {
     "cka": cka.draw,
     "residual": residual.draw,
     "curves": curves.draw,
+    "find": find.draw,
+    "results": results.draw,
+    "layer": layer.draw,
+    "saliency": saliency.draw,
+    "info": info.draw,
 }
 
 

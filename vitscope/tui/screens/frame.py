@@ -31,7 +31,7 @@ def header(surface: Surface, state: State, book: Book) -> None:
     run = book.run(state)
     crumbs = _crumbs(state, book)
     about = ""
-    if run is not None and state.view != "runs":
+    if run is not None and state.view not in {"runs", "results"}:
         about = f"{run.dataset} · {counted(run.images, 'image')}"
     narrow = cell_len(" vitscope " + " › ".join(crumbs) + about) + 4 > surface.width
     x = surface.write(1, 0, "vitscope", theme.accent, bold=True)
@@ -66,6 +66,11 @@ def _crumbs(state: State, book: Book) -> list[str]:
             "cka": (_cka(state, book, run),),
             "residual": ("residual branches",),
             "curves": ("tasks by layer",),
+            "results": ("results",),
+            "layer": (layer,),
+            "saliency": ("heads against masks",),
+            "info": ("run information",),
+            "find": ("find heads",) if state.finding.like is None else ("more like this",),
         }[state.view],
     ]
 

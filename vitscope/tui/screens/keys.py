@@ -35,6 +35,22 @@ ABOUT: dict[View, str] = {
     "residual": "What attention and MLP add to the stream of tokens. The matrix is CKA of what a block takes in (rows) "
     "with what a block adds (columns), over all tokens. The ratio is the norm of the first over that of the second, in "
     "every image, then averaged: a large one means that the block changes little.",
+    "find": "Heads by what is known of them. Terms that must all hold: a number with a bound (distance<.2, layer:>=4, "
+    "layer:2-5, iou>.5), a word in a tag or in the name of a model (tag:offset, model:mae, or only sink), and any of "
+    "these turned round by a minus (-tag:global). A | begins other terms of which all may hold instead. sort:NAME "
+    "puts small numbers first, sort:-NAME large ones. Names may be shortened. offset is a length in image sides, right "
+    "and down are its parts, on-cls is attention on that token. f ranks by the likeness of AAAMs: 1 is the same shape.",
+    "layer": "All heads of one layer for the same query token, in maps as large as fit; below each its index, the number "
+    "that v changes, and its tags.",
+    "saliency": "Intersection over union of every head's foreground with masks of objects: the smallest set of patches "
+    "that holds 60 % of its attention, or as much as the page says. v changes whose attention it is. The head marked "
+    "as best is so on average; the best head of every image is what the paper's figure 5 shows; merged is the mean of "
+    "all heads' maps.",
+    "info": "What was measured on which images, how and when, with what results, and which files were left out.",
+    "results": "Of every model its best layer in every task that evaluations in the cache hold, as in the paper's "
+    "Table 1: fractions, after @ the layer. The best of a task is bold. The paper's own number and the difference "
+    "stand below where model, data and protocol are the paper's; why they are missing is said under the table. random "
+    "is noise in place of features: the mean over its trials, and their spread.",
     "curves": "A number of every layer that `vitscope evaluate` measured, a line for each model. The dashed line is "
     "noise in place of features (the model random): the mean over its trials.",
 }
