@@ -53,6 +53,7 @@ def test_data_sets_are_read_from_a_folder(name):
 def test_metrics_keep_their_promises(name):
     import torch
 
+    from vitscope.batch import PLACES
     from vitscope.metrics import Setting
     from vitscope.store.layout import is_name, metric_key
 
@@ -62,11 +63,13 @@ def test_metrics_keep_their_promises(name):
     assert metric.dims
     assert all(is_name(array) and dims and all(map(str.isidentifier, dims)) for array, dims in metric.dims.items())
     geometry = Geometry(layers=2, heads=3, prefix=("cls",), rows=2, columns=3, patch=(8, 8))
-    setting = Setting(geometry, torch.device("cpu"), classes=2, gallery=1)
+    setting = Setting(geometry, torch.device("cpu"), 2, gallery=(0,), width=4, taps=frozenset(PLACES), places=(0, 1))
     assert metric.applies(setting)
     measured = metric(setting)
     assert isinstance(measured.sums, metric.adds)
-    assert callable(measured.add)
+    assert callable(measured.look if hasattr(metric, "at") else measured.add)
+    assert set(getattr(metric, "at", ())) <= set(PLACES)
+    assert not metric.applies(Setting(geometry, torch.device("cpu"))) or not hasattr(metric, "at")
     assert metric.__doc__
 
 
