@@ -167,7 +167,7 @@ BINDINGS: tuple[Binding, ...] = (
         Binding("result-last", ("G", "end"), "G", "last model", RESULTS, panels.row(ALL)),
         Binding("task-first", ("0",), "0", "first task", RESULTS, panels.column(-ALL)),
         Binding("task-last", ("$",), "$", "last task", RESULTS, panels.column(ALL)),
-        Binding("sort", ("s",), "s", "the best of this task first, or as listed", RESULTS, panels.sort, "sort"),
+        Binding("sort", ("s",), "s", "best of this task first, or as listed", RESULTS, panels.sort, "sort"),
         Binding("task-into", ("enter",), "⏎", "this task layer by layer", RESULTS, panels.into, "all layers"),
     ),
     *_group(

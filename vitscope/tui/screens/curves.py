@@ -10,7 +10,7 @@ from vitscope.tui.library import Failure
 from vitscope.tui.render import chart
 from vitscope.tui.render.surface import Rect, Surface
 from vitscope.tui.render.words import number
-from vitscope.tui.screens.distance import ticks
+from vitscope.tui.screens.dots import ticks
 from vitscope.tui.screens.frame import failed, gone, notice
 from vitscope.tui.state import State
 

@@ -40,8 +40,8 @@ ABOUT: dict[View, str] = {
     "these turned round by a minus (-tag:global). A | begins other terms of which all may hold instead. sort:NAME "
     "puts small numbers first, sort:-NAME large ones. Names may be shortened. offset is a length in image sides, right "
     "and down are its parts, on-cls is attention on that token. f ranks by the likeness of AAAMs: 1 is the same shape.",
-    "layer": "All heads of one layer for the same query token, in maps as large as fit; below each its index, the number "
-    "that v changes, and its tags.",
+    "layer": "All heads of one layer for the same query token, in maps as large as fit; below each its index, the "
+    "number that v changes, and its tags.",
     "saliency": "Intersection over union of every head's foreground with masks of objects: the smallest set of patches "
     "that holds 60 % of its attention, or as much as the page says. v changes whose attention it is. The head marked "
     "as best is so on average; the best head of every image is what the paper's figure 5 shows; merged is the mean of "
