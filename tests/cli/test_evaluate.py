@@ -14,7 +14,7 @@ import typer
 from tests import evaluations
 from tests.cli.conftest import one_sentence
 from vitscope import catalog
-from vitscope.cli import task_options
+from vitscope.cli import task_options, watch
 from vitscope.errors import DataError, ModelError
 from vitscope.store.reader import Cache
 
@@ -179,6 +179,20 @@ def test_skipped_files_are_named(vitscope, stand, tmp_path):
     assert "\x1b" not in done.err
     assert vitscope("evaluate", "parts", "-v", "--model", "mae", "--data", tmp_path).err.count("skipped bad") == 7
     assert vitscope("evaluate", "parts", "-q", "--model", "mae", "--data", tmp_path).err == ""
+
+
+def test_another_total_is_another_stage(monkeypatch):
+    """The pace of extracting vectors says nothing of that of computing with them."""
+    now = iter([0.0, 40.0, 50.0, 100.0])
+    monkeypatch.setattr(watch.time, "monotonic", lambda: next(now))
+    said: list[str] = []
+    lines = watch.Lines(types.SimpleNamespace(say=said.append), "mae", "steps")  # type: ignore[arg-type]
+    for done, total in ((0, 100), (80, 100), (0, 10), (5, 10)):
+        lines.progress(done, total)
+    assert said == [
+        "mae: 80 of 100 steps, 2.0 steps/s, 10.0 s left",
+        "mae: 5 of 10 steps, 0.1 steps/s, 50.0 s left",
+    ]
 
 
 def test_several_models_in_turn(vitscope, stand, tmp_path):

@@ -231,3 +231,11 @@ def test_every_format(tmp_path, task, layer):
     assert max(map(len, text.splitlines())) <= 100
     assert "a" in text
     assert figure([view], "svg").startswith(b"<?xml")
+
+
+def test_an_evaluation_that_has_not_finished(tmp_path):
+    write(tmp_path, "davis", finished=False)
+    with pytest.raises(
+        StoreError, match=r"its evaluation has not finished.*`vitscope evaluate davis --model a --data DIR`"
+    ):
+        show(tmp_path, "davis", "a")

@@ -111,10 +111,13 @@ class Run:
         """The newest version of a metric; NotMeasured with the command that measures it, DamagedError, FormatError."""
         newest = self._newest()
         if metric not in newest:
-            unfinished = "" if self.complete else "; its extraction has not finished"
+            what = "evaluation" if self.spec.task else "extraction"
+            unfinished = "" if self.complete else f"; its {what} has not finished"
+            how = f"evaluate {metric}" if metric == self.spec.task else "extract"
+            asked = "" if metric == self.spec.task else f" --metrics {metric}"
             raise NotMeasured(
                 f"{self.name} holds no {metric} (it holds: {', '.join(newest) or 'nothing yet'}{unfinished}): measure "
-                f"it with `vitscope extract --model {self.model} --data DIR --metrics {metric}`."
+                f"it with `vitscope {how} --model {self.model} --data DIR{asked}`."
             )
         return load_result(newest[metric])
 
