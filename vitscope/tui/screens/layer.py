@@ -17,7 +17,7 @@ from vitscope.tui.screens.frame import failed, gone
 from vitscope.tui.screens.reading import reading
 from vitscope.tui.state import State
 
-LARGEST = 6  # pixels per patch
+LARGEST = 3  # pixels per patch: a step to the next layer repaints all heads
 SMALLEST = 3  # edge in pixels below which a map says nothing
 GAP = 2
 LABEL = 6  # columns that the line below a map needs at least
@@ -96,7 +96,8 @@ def draw(surface: Surface, rect: Rect, state: State, book: Book) -> None:
     if first:
         surface.write(rect.right - 1, top, "↑", surface.theme.accent, bold=True)
     if isinstance(values, Maps):
-        label = f"attention {maps.asked(state)}, scale of {maps.scale_label(state)}"
+        label = f"attention {maps.asked(state)}"
+        label = f"{label}, scale of {maps.scale_label(state)}" if rect.width >= 60 else label
         bar(surface, rect.x, scale_at, rect.width, maps.scaled(state, values), label)
 
 
