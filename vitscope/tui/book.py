@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from vitscope.tui.render.photo import scaled
 from vitscope.tui.results import Table, evaluations
 from vitscope.tui.side import MODELS as PEERS
 from vitscope.tui.side import Peer, moved
-from vitscope.tui.state import Facts, State
+from vitscope.tui.state import Facts, State, View
 
 PHOTOGRAPHS = 64  # scaled to the size of a pane
 KEPT = 128 << 20  # bytes; the maps of one query take from a few hundred kilobytes to a few megabytes
@@ -332,26 +333,47 @@ def deepest(score: Score) -> int:
     return max(map(len, score.values), default=1)
 
 
-def needs(state: State, book: Book) -> list[Item]:
-    """What the page of `state` shows, the most urgent first."""
-    run = book.run(state)
-    if run is None or state.view == "runs":
-        return []
-    if state.view in {"cka", "residual", "curves"}:
-        return _features(state, run, book)
-    if state.view in {"results", "info"}:
-        return [_table(run, book) if state.view == "results" else _info(run, book)]
-    if state.view == "find":
-        return _find(state, run, book)
-    if state.view == "models":
-        return _models(state, run, book)
+def _every(state: State, run: Run, book: Book) -> list[Item]:
+    """What the page of all models by layer shows: their numbers, and whatever else the chosen one is made of."""
+    wanted = []
+    for peer in book.peers(state, run):
+        other = (book.listing.run(peer.name) if book.listing else None) or run
+        masks = _saliency(None, other, book) if state.quantity == "iou" else None
+        offsets = [Item("offsets", other.folder)] if state.quantity == "offset" else []
+        wanted += [Item("numbers", other.folder), *offsets, *([masks] if masks else [])]
+    return [*wanted, Item("tags", run.folder)]
+
+
+def _heads(state: State, run: Run, book: Book) -> list[Item]:
+    """What the pages about the heads of one model show."""
     numbers = Item("numbers", run.folder)
     slow = [_aligned(state, run), Item("offsets", run.folder), Item("tags", run.folder)]
-    masks = [_saliency(state if state.view == "saliency" else None, run, book)]
-    slow += [item for item in masks if item is not None]
+    masks = _saliency(state if state.view == "saliency" else None, run, book)
+    slow += [masks] if masks else []
     if state.view == "image":
         maps = _maps(state, run, None if state.averaged else state.image)
         return [maps, Item("picture", run.folder, image=state.image), numbers, *slow[1:]]
     if state.view == "head":
         return [_maps(state, run), numbers, *slow]
     return [numbers, _maps(state, run), *slow]
+
+
+_PAGES: dict[View, Callable[[State, Run, Book], list[Item]]] = {
+    "cka": _features,
+    "residual": _features,
+    "curves": _features,
+    "find": _find,
+    "models": _models,
+    "results": lambda _state, run, book: [_table(run, book)],
+    "info": lambda _state, run, book: [_info(run, book)],
+}
+
+
+def needs(state: State, book: Book) -> list[Item]:
+    """What the page of `state` shows, the most urgent first."""
+    run = book.run(state)
+    if run is None or state.view == "runs":
+        return []
+    if state.view == "distance" and state.panels.every != "one":
+        return _every(state, run, book)
+    return _PAGES.get(state.view, _heads)(state, run, book)

@@ -40,11 +40,16 @@ def ink(surface: Surface, index: int) -> int:
     return surface.theme.text if surface.theme.plain else rgb_of(codes[index % len(codes)])
 
 
-def line(surface: Surface, axes: Axes, values: np.ndarray, index: int) -> None:
-    """One line, its letter at every layer; NaN is a gap."""
+def path(surface: Surface, axes: Axes, values: np.ndarray, index: int) -> None:
+    """One line without letters; NaN is a gap."""
     for layer in range(len(values) - 1):
         if np.isfinite(values[layer : layer + 2]).all():
             _stroke(surface, axes, (layer, float(values[layer])), (layer + 1, float(values[layer + 1])), index)
+
+
+def line(surface: Surface, axes: Axes, values: np.ndarray, index: int) -> None:
+    """One line, its letter at every layer; NaN is a gap."""
+    path(surface, axes, values, index)
     for layer, value in enumerate(values.tolist()):
         if np.isfinite(value):
             mark = LETTERS[index % len(LETTERS)]

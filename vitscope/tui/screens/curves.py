@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from vitscope.tui.book import Book, deepest, shown_score
@@ -41,24 +43,43 @@ def draw(surface: Surface, rect: Rect, state: State, book: Book) -> None:
     x = surface.write(rect.x, rect.y, name, bold=True, width=min(len(name), rect.width))
     if x + len(place) + 2 <= rect.right:
         surface.write(x + 2, rect.y, place, surface.theme.dim)
+    known = np.concatenate([*score.values, [score.random[0]] if score.random else []])
+    at = min(state.features.column, deepest(score) - 1)
+    below = Rect(rect.x, rect.y + 1, rect.width, rect.height - 1)
+    chart_and_key(surface, below, score, Shown(at, zero=not (known < 0).any(), best=True))
+
+
+@dataclass(frozen=True)
+class Shown:
+    """How the lines are shown."""
+
+    at: int  # the layer that is read
+    zero: bool  # the axis starts at zero
+    model: int | None = None  # which of them is the open one
+    even: float | None = None  # a dotted line
+    best: bool = False  # whether a large number is a good one
+
+
+def chart_and_key(surface: Surface, rect: Rect, score: Score, shown: Shown) -> None:
+    """The lines; beside them, or below where it is narrow, every model with its number in the layer that is read."""
     rows = len(score.models) + (score.random is not None)
     wide = 26 + max(map(len, score.models), default=6)
     beside = rect.width >= wide + 44
-    low = 0 if beside else min(rows + 1, max(2, rect.height // 2))
-    plot = Rect(rect.x + AXIS, rect.y + 1, rect.width - AXIS - (wide + 3 if beside else 0), rect.height - 3 - low)
-    _plot(surface, plot, state, score)
+    low = 0 if beside else min(rows + 1, max(2, (rect.height + 1) // 2))
+    plot = Rect(rect.x + AXIS, rect.y, rect.width - AXIS - (wide + 3 if beside else 0), rect.height - 2 - low)
+    _plot(surface, plot, shown, score)
     if beside:
-        _key(surface, Rect(rect.right - wide, rect.y + 1, wide, rect.height - 1), state, score)
+        _key(surface, Rect(rect.right - wide, rect.y, wide, rect.height), shown, score)
     else:
-        _key(surface, Rect(rect.x, plot.bottom + 2, rect.width, rect.bottom - plot.bottom - 2), state, score)
+        _key(surface, Rect(rect.x, plot.bottom + 2, rect.width, rect.bottom - plot.bottom - 2), shown, score)
 
 
-def _plot(surface: Surface, rect: Rect, state: State, score: Score) -> None:
+def _plot(surface: Surface, rect: Rect, shown: Shown, score: Score) -> None:
     theme, layers = surface.theme, deepest(score)
     known = np.concatenate([*score.values, [score.random[0]] if score.random else []])
-    marks = ticks(known, zero=not (known < 0).any())
+    marks = ticks(known, zero=shown.zero)
     axes = chart.Axes(rect, marks[0], marks[-1], layers)
-    at = min(state.features.column, layers - 1)
+    at = min(shown.at, layers - 1)
     here = int(axes.x(at))
     for y in range(rect.y, rect.bottom):
         surface.write(rect.x - 1, y, "│", theme.faint)
@@ -76,27 +97,32 @@ def _plot(surface: Surface, rect: Rect, state: State, score: Score) -> None:
         if layer % max(1, step) == 0 or chosen:
             ink = theme.accent if chosen else theme.dim
             surface.write(int(axes.x(layer)), rect.bottom + 1, str(layer + 1), ink, bold=chosen)
+    if shown.even is not None and marks[0] <= shown.even <= marks[-1]:
+        chart.level(surface, axes, shown.even, theme.faint, "┈")
     if score.random is not None:
         chart.level(surface, axes, score.random[0], theme.dim)
     for index, values in enumerate(score.values):
         chart.line(surface, axes, values, index)
 
 
-def _key(surface: Surface, rect: Rect, state: State, score: Score) -> None:
-    """Letter, model, its number in the layer under the cursor, and the layer where it is best."""
+def _key(surface: Surface, rect: Rect, shown: Shown, score: Score) -> None:
+    """Letter, model, its number in the layer under the cursor, and the layer where it is best, or highest."""
     theme = surface.theme
     wide = max([*map(len, score.models), 6])
-    at = min(state.features.column, deepest(score) - 1)
+    at = min(shown.at, deepest(score) - 1)
     head = f"layer {at + 1}"
     surface.write(rect.x + 2, rect.y, head, theme.accent, bold=True)
-    surface.write(rect.x + 3 + wide + 9, rect.y, "best", theme.dim)
-    lines = list(zip(score.models, score.values, strict=True))
-    for index, (name, values) in enumerate(lines):
-        y = rect.y + 1 + index
-        if y >= rect.bottom:
-            return
+    surface.write(rect.x + 3 + wide + 9, rect.y, "best" if shown.best else "highest", theme.dim)
+    every = list(enumerate(zip(score.models, score.values, strict=True)))
+    room = max(1, rect.height - 1)
+    first = max(0, min((shown.model or 0) - room // 2, len(every) - room))
+    lines = every[first : first + room]
+    if len(lines) < len(every):
+        surface.write(rect.x, rect.y, "↕", theme.accent, bold=True)
+    for y, (index, (name, values)) in enumerate(lines, start=rect.y + 1):
         surface.write(rect.x, y, chart.LETTERS[index % len(chart.LETTERS)], chart.ink(surface, index), bold=True)
-        surface.write(rect.x + 2, y, name)
+        here = index == shown.model
+        surface.write(rect.x + 2, y, name, theme.accent if here else None, bold=here)
         text = number(float(values[at])) if at < len(values) else "–"
         surface.write(rect.x + 3 + wide, y, text, bold=True, width=8)
         if np.isfinite(values).any():

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from vitscope.derive.distance import uniform_distance
 from vitscope.store.reader import Run
 from vitscope.tui.book import QUANTITIES, Book
 from vitscope.tui.library import Column, Failure
 from vitscope.tui.render.surface import Rect, Surface
-from vitscope.tui.screens import dots, peek
+from vitscope.tui.screens import dots, every, peek
 from vitscope.tui.screens.dots import Dots
 from vitscope.tui.screens.frame import failed, gone
 from vitscope.tui.screens.reading import reading
@@ -21,6 +19,9 @@ def draw(surface: Surface, rect: Rect, state: State, book: Book) -> None:
     run = book.run(state)
     if run is None:
         gone(surface, rect)
+        return
+    if state.panels.every != "one":
+        every.draw(surface, rect, state, book, run)
         return
     column = book.column(run, state.quantity)
     if isinstance(column, Failure):
@@ -39,7 +40,7 @@ def draw(surface: Surface, rect: Rect, state: State, book: Book) -> None:
 
 
 def _dots(state: State, run: Run, column: Column) -> Dots:
-    mean = np.array([row[np.isfinite(row)].mean() if np.isfinite(row).any() else np.nan for row in column.values])
+    mean = every.means(column)
     even = uniform_distance(run.geometry) if state.quantity == "distance" else None
     return Dots(
         values=column.values,

@@ -27,7 +27,8 @@ ABOUT: dict[View, str] = {
     "image": "One head over one image: the photograph is dark where the query token pays no attention, and takes the "
     "colours of the scale where it does. hjkl move the query over the picture.",
     "distance": "Every head as a dot, layer by layer: how far patches look on average, in image sides. The line is the "
-    "layer's mean; at the dotted line attention would be spread evenly. v shows other numbers in the same way.",
+    "layer's mean; at the dotted line attention would be spread evenly. v shows other numbers in the same way. A shows "
+    "all models: a plot for each, then the means of their layers as lines (the paper's figure 4).",
     "cka": "How alike the features of two layers are, by unbiased minibatch CKA over blocks of images: 1 is the same "
     "up to turning and scaling, 0 is unrelated, and a little below 0 may come out. Rows are layers of the open model, "
     "columns those of the model that m chooses; A sets the last layers of all models side by side. Only models that "
@@ -39,7 +40,8 @@ ABOUT: dict[View, str] = {
     "layer:2-5, iou>.5), a word in a tag or in the name of a model (tag:offset, model:mae, or only sink), and any of "
     "these turned round by a minus (-tag:global). A | begins other terms of which all may hold instead. sort:NAME "
     "puts small numbers first, sort:-NAME large ones. Names may be shortened. offset is a length in image sides, right "
-    "and down are its parts, on-cls is attention on that token. f ranks by the likeness of AAAMs: 1 is the same shape.",
+    "and down are its parts, on-cls is attention on that token. f ranks by the likeness of AAAMs: 1 is the same shape. "
+    "Heads that fit are underlined among all heads, and n goes from one to the next; an empty query ends that.",
     "layer": "All heads of one layer for the same query token, in maps as large as fit; below each its index, the "
     "number that v changes, and its tags.",
     "saliency": "Intersection over union of every head's foreground with masks of objects: the smallest set of patches "

@@ -1,0 +1,165 @@
+"""The page of distance for all models: a plot for each (the paper's Figure 4, left), or their means as lines."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from vitscope.derive.distance import uniform_distance
+from vitscope.store.reader import Run
+from vitscope.tui.book import QUANTITIES, Book
+from vitscope.tui.compare import Score
+from vitscope.tui.library import Column
+from vitscope.tui.render import chart
+from vitscope.tui.render.surface import Rect, Surface
+from vitscope.tui.render.words import number
+from vitscope.tui.screens import curves
+from vitscope.tui.screens.dots import ticks
+from vitscope.tui.screens.numbers import unit
+from vitscope.tui.screens.reading import reading
+from vitscope.tui.state import State
+
+SMALLEST = (24, 7)  # columns and lines of a plot
+LEFT = 5  # columns for the ends of the axis
+
+
+def draw(surface: Surface, rect: Rect, state: State, book: Book, run: Run) -> None:
+    """What is under the cursor, then the plots or the lines; models without the number are named below."""
+    runs = [other for peer in book.peers(state, run) if (other := _run(book, peer.name)) is not None]
+    columns = [(other, book.column(other, state.quantity)) for other in runs]
+    there = [(other, column) for other, column in columns if isinstance(column, Column)]
+    reading(surface, Rect(rect.x, rect.y, rect.width, 1), state, book, run)
+    missing = [_name(other) for other, column in columns if not isinstance(column, Column | None)]
+    low = 0
+    if missing and rect.height > 12:
+        text = f"not measured: {', '.join(missing)}"
+        surface.write(rect.x, rect.bottom - 1, text, surface.theme.dim, width=min(len(text), rect.width))
+        low = 1
+    if not there:
+        return
+    top = rect.y + (2 if rect.height > 14 else 1)
+    place = Rect(rect.x, top, rect.width, rect.bottom - top - low)
+    if state.panels.every == "curves":
+        _lines(surface, place, state, run, there)
+    else:
+        _plots(surface, place, state, run, there)
+
+
+def _run(book: Book, name: str) -> Run | None:
+    return book.listing.run(name) if book.listing else None
+
+
+def _name(run: Run) -> str:
+    return run.model.rpartition("/")[2]
+
+
+def means(column: Column) -> np.ndarray:
+    """The mean over the heads of every layer (L,), NaN where none has the number."""
+    return np.array([row[np.isfinite(row)].mean() if np.isfinite(row).any() else np.nan for row in column.values])
+
+
+def _even(state: State, runs: list[Run]) -> float | None:
+    """Where attention that is spread evenly would lie; None if that is not the same for all of them."""
+    if state.quantity != "distance":
+        return None
+    even = [uniform_distance(run.geometry) for run in runs]
+    return even[0] if max(even) - min(even) < 1e-3 else None
+
+
+def _lines(surface: Surface, rect: Rect, state: State, run: Run, there: list[tuple[Run, Column]]) -> None:
+    """The mean of every layer, a line for each model."""
+    quantity = QUANTITIES[state.quantity]
+    stored = unit(there[0][1].unit)
+    title = f"{quantity.title}{f', {stored}' if stored else ''}: mean over the heads of a layer"
+    title = title if len(title) <= rect.width else f"{quantity.short}, mean of each layer"
+    surface.write(rect.x, rect.y, title, bold=True, width=min(len(title), rect.width))
+    names, values = tuple(_name(other) for other, _ in there), tuple(means(column) for _, column in there)
+    here = next((i for i, (other, _) in enumerate(there) if other is run), None)
+    shown = curves.Shown(state.layer, zero=False, model=here, even=_even(state, [other for other, _ in there]))
+    below = Rect(rect.x, rect.y + 1, rect.width, rect.height - 1)
+    curves.chart_and_key(surface, below, Score(title, run.dataset, names, values, None), shown)
+
+
+def _plots(surface: Surface, rect: Rect, state: State, run: Run, there: list[tuple[Run, Column]]) -> None:
+    """A plot for each model, all on the same axes; where not all have room, those around the open one."""
+    across, down = _grid(rect, len(there))
+    count = across * down
+    here = next((i for i, (other, _) in enumerate(there) if other is run), 0)
+    first = max(0, min(here - count // 2, len(there) - count))
+    values = np.concatenate([column.values.ravel() for _, column in there])
+    marks = ticks(values, zero=QUANTITIES[state.quantity].zero)
+    layers = max(len(column.values) for _, column in there)
+    wide, tall = rect.width // across, rect.height // down
+    for i, (other, column) in enumerate(there[first : first + count]):
+        place = Rect(rect.x + i % across * wide, rect.y + i // across * tall, wide - 2, tall)
+        _plot(surface, place, state, other, column, (marks[0], marks[-1], layers), first + i, chosen=other is run)
+    if first + count < len(there):
+        surface.write(rect.right - 1, rect.bottom - 1, "↓", surface.theme.accent, bold=True)
+    if first:
+        surface.write(rect.right - 1, rect.y, "↑", surface.theme.accent, bold=True)
+
+
+def _grid(rect: Rect, count: int) -> tuple[int, int]:
+    """Plots across and down: as square as the smallest allows, six as 3 × 2."""
+    most = max(1, rect.width // SMALLEST[0]), max(1, rect.height // SMALLEST[1])
+    fitting = [
+        (across, -(-count // across)) for across in range(1, min(most[0], count) + 1) if -(-count // across) <= most[1]
+    ]
+    if not fitting:
+        return most
+    return min(fitting, key=lambda way: (way[0] * way[1], abs(rect.width / way[0] - 2.6 * rect.height / way[1])))
+
+
+def _plot(
+    surface: Surface,
+    rect: Rect,
+    state: State,
+    run: Run,
+    column: Column,
+    ends: tuple[float, float, int],
+    index: int,
+    *,
+    chosen: bool,
+) -> None:
+    """One model: a dot for every head over its layer, a line through their means, the layer under the cursor."""
+    theme = surface.theme
+    low, high, layers = ends
+    mean = means(column)
+    at = min(state.layer, len(mean) - 1)
+    ink = theme.accent if chosen else theme.text
+    name = f"{index + 1} {_name(run)}"
+    beside = f"layer {at + 1} mean {number(float(mean[at]))}"
+    x = surface.write(rect.x, rect.y, name, ink, bold=chosen, width=min(len(name), rect.width))
+    if x + len(beside) + 2 <= rect.right:
+        surface.write(rect.right - len(beside), rect.y, beside, theme.dim)
+    plot = Rect(rect.x + LEFT, rect.y + 1, rect.width - LEFT, max(2, rect.height - 3))
+    axes = chart.Axes(plot, low, high, layers)
+    for y in range(plot.y, plot.bottom):
+        surface.write(plot.x - 1, y, "│", theme.faint)
+        if chosen:
+            surface.write(int(axes.x(at)), y, "┊", theme.faint)
+    for value in (low, high):
+        surface.write(rect.x, int(axes.y(value)), f"{value:g}"[: LEFT - 1], theme.dim, width=LEFT - 2, align="right")
+    surface.write(plot.x - 1, plot.bottom, "└" + "─" * plot.width, theme.faint)
+    even = _even(state, [run])
+    if even is not None:
+        chart.level(surface, axes, even, theme.faint, "┈")
+    chart.path(surface, axes, mean, index)
+    _heads(surface, axes, column.values, theme.text if chosen else theme.dim)
+    step = max(1, -(-3 * layers // plot.width))
+    for layer in range(0, layers, step):
+        mine = chosen and layer == at
+        surface.write(int(axes.x(layer)), plot.bottom + 1, str(layer + 1), theme.accent if mine else theme.dim)
+    if chosen and np.isfinite(column.values[at, state.head]):
+        value = float(column.values[at, state.head])
+        surface.write(int(axes.x(at)), int(axes.y(value)), "◆", theme.accent, bold=True)
+
+
+def _heads(surface: Surface, axes: chart.Axes, values: np.ndarray, ink: int) -> None:
+    """A dot for every head; where several fall on one cell, how many."""
+    for layer, row in enumerate(values):
+        cells: dict[int, int] = {}
+        for value in row[np.isfinite(row)].tolist():
+            y = int(axes.y(value))
+            cells[y] = cells.get(y, 0) + 1
+        for y, count in cells.items():
+            surface.write(int(axes.x(layer)), y, "•" if count == 1 else str(min(count, 9)), ink)
