@@ -128,8 +128,10 @@ def _alike(like: np.ndarray | None, known: Sequence[Known]) -> np.ndarray:
     parts = []
     for each in known:
         unknown = np.full(each.run.geometry.layers * each.run.geometry.heads, np.nan)
-        there = like is not None and each.shapes is not None
-        parts.append(similarity(like, each.shapes.reshape(len(unknown), -1)) if there else unknown)
+        if like is None or each.shapes is None:
+            parts.append(unknown)
+        else:
+            parts.append(similarity(like, each.shapes.reshape(len(unknown), -1)))
     return np.concatenate(parts)
 
 
@@ -138,13 +140,13 @@ def _searched(finding: Finding, heads: Heads, known: Sequence[Known]) -> Found:
     names = list(heads.numbers)
     problem = ""
     try:
-        asked = search(finding.query, names)
+        search(finding.query, names)
     except ViewError as error:
         problem = str(error)
-        try:
-            asked = search(finding.good, names)
-        except ViewError:  # it names a number that these models lack
-            asked = Search()
+    try:
+        asked = search(finding.good, names)
+    except ViewError:  # it names a number that these models lack
+        asked = Search()
     if finding.like is not None and not asked.order:
         asked = Search(asked.groups, ALIKE, descending=True, known=asked.known)
     rows = asked.among(heads)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     Move = Callable[[State, Facts], State]
 
 QUERIES = 50  # that are remembered
+WORDS = ("layer", "head", "tag", "model", "sort")  # what a query may name besides numbers
 
 
 class Spot(NamedTuple):
@@ -31,7 +32,7 @@ class Finding:
     """A search for heads, by a query or by likeness to a head, or both."""
 
     query: str = ""  # as it is typed, which may not be understood
-    good: str = ""  # the last one that was
+    good: str = ""  # the last one that was, whose results are shown
     like: Spot | None = None  # heads are ranked by the likeness of their AAAM to this one's
     everywhere: bool = False  # in every model measured on the same images, not only in the open one
     at: int = 0  # line under the cursor
@@ -56,11 +57,14 @@ def begin(state: State, facts: Facts) -> State:
 
 
 def follow(state: State, facts: Facts, text: str) -> State:
-    """The results of what is typed so far; what is not understood keeps the results before it."""
+    """The results of what is typed so far; what is not understood or not finished keeps the results before it."""
     if text == state.finding.query:
         return state
-    good = {"good": text} if understood(text, facts.searchable) else {}
-    return changed(state, query=text, at=0, **good)
+    last = "" if text.endswith(" ") else text.split(" ")[-1].lstrip("-").casefold()
+    unfinished = last and any(name.casefold().startswith(last) for name in (*facts.searchable, *WORDS))
+    if unfinished or not understood(text, facts.searchable):
+        return changed(state, query=text)
+    return changed(state, query=text, good=text, at=0)
 
 
 def understood(text: str, names: tuple[str, ...]) -> bool:
@@ -74,8 +78,9 @@ def understood(text: str, names: tuple[str, ...]) -> bool:
 
 def take(state: State, facts: Facts, text: str) -> State:
     """Keep the query: into the history, and its results under the cursor."""
-    state = follow(state, facts, text)
-    return changed(state, history=remembered(state.finding.history, text)[-QUERIES:])
+    if text != state.finding.good and understood(text, facts.searchable):
+        state = changed(state, query=text, good=text, at=0)
+    return changed(state, query=text, history=remembered(state.finding.history, text)[-QUERIES:])
 
 
 def alike(state: State, facts: Facts) -> State:

@@ -19,8 +19,10 @@ from vitscope.tui.state import State
 
 EXAMPLE = "tag:offset  layer:>=4 distance<.2  sort:-entropy  model:mae | sink"
 WIDE, TALL = 66, 10  # cells of a page from which on there is a preview
+NARROW = 50
 NUMBER = 8  # columns of a number at least
-MODEL = 20  # columns of a model's name at most
+TAG, WORDS = 6, 14  # columns of the first tag as a word, and of its name
+OTHERS = ("distance", "entropy", "offset", "iou", "prefix-mass")  # shown where there is room
 
 
 class Table(NamedTuple):
@@ -29,7 +31,7 @@ class Table(NamedTuple):
     columns: tuple[tuple[str, int, Align], ...]
     numbers: tuple[str, ...]
     models: bool
-    tags: int  # columns for tags, 0 for none
+    tags: int  # columns for tags
 
 
 def draw(surface: Surface, rect: Rect, state: State, book: Book) -> None:
@@ -45,11 +47,11 @@ def draw(surface: Surface, rect: Rect, state: State, book: Book) -> None:
         return
     side = 0
     if rect.width >= WIDE and rect.height >= TALL:
-        side = 30 if rect.width < 100 else 36 if rect.width < 150 else 66
+        side = 30 if rect.width < 100 else 36 if rect.width < 150 else 72
     below = 1 if rect.height >= 14 else 0
     top = rect.y + said + (1 if rect.height >= 18 else 0)
     place = Rect(rect.x, top, rect.width - (side + 3 if side else 0), rect.bottom - top - below)
-    _list(surface, place, state, book, run, found)
+    _list(surface, place, state, found)
     if below:
         names = f"numbers: {', '.join(('layer', 'head', *found.heads.numbers))}"
         surface.write(rect.x, rect.bottom - 1, names, surface.theme.dim, width=place.width)
@@ -95,38 +97,40 @@ def _name(model: str) -> str:
 
 
 def _table(state: State, found: Found, width: int, *, models: bool) -> Table:
-    """As many columns as fit: layer and head, the numbers of the query, the model, tags."""
+    """As many columns as fit: layer and head, the numbers of the query, the model, tags, other numbers."""
     names = list(found.columns)
     if state.finding.like is not None and ALIKE not in names:
         names.insert(0, ALIKE)
-    if not names or names == [ALIKE]:
-        names += [name for name in (state.quantity, "distance") if name in found.heads.numbers][:1]
-    left = width - 2 - (6 + 6)
-    model = min(MODEL, max((cell_len(_name(str(name))) for name in set(found.heads.model)), default=0)) if models else 0
-    model = min(model, max(6, width // 4)) if models else 0
-    left -= model + 2 if models else 0
-    tags = 14 if left >= 14 + 2 + NUMBER else 6
-    left -= tags + 2
+    more = [name for name in (state.quantity, *OTHERS) if name in found.heads.numbers and name not in names]
+    titles = (("L", 2), ("H", 2)) if width < NARROW else (("layer", 5), ("head", 4))
+    longest = max((cell_len(_name(str(name))) for name in set(found.heads.model)), default=0)
+    model = min(longest, max(6, width // 4)) if models else 0
+    left = width - 2 - sum(wide + 2 for _, wide in titles) - (model + 2 if models else 0) - TAG
     kept: list[tuple[str, int, Align]] = []
-    for name in names:
+    for name in dict.fromkeys([*names, *more]):
         wide = max(NUMBER, min(len(name), 18))
-        if kept and left < wide + 2:
+        spare = 0 if name in names or not kept else WORDS - TAG  # numbers that nobody asked for leave tags their room
+        if kept and left < wide + 2 + spare:
             break
         kept.append((name, wide, "right"))
         left -= wide + 2
     columns: list[tuple[str, int, Align]] = [("model", model, "left")] if models else []
-    columns += [("layer", 5, "right"), ("head", 4, "right"), *kept, ("tags", tags, "left")]
-    return Table(tuple(columns), tuple(name for name, _, _ in kept), models, tags)
+    columns += [*((title, wide, "right") for title, wide in titles), *kept]
+    tags = max(TAG, min(TAG + max(left, 0), 2 * WORDS))
+    return Table((*columns, ("tags", tags, "left")), tuple(name for name, _, _ in kept), models, tags)
 
 
-def _list(surface: Surface, rect: Rect, state: State, book: Book, run: Run, found: Found) -> None:
+def _list(surface: Surface, rect: Rect, state: State, found: Found) -> None:
     theme = surface.theme
     table = _table(state, found, rect.width, models=everywhere(state.finding))
-    cells = [(QUANTITIES[t].short if t in QUANTITIES and len(t) > w else t, w, a) for t, w, a in table.columns]
+    cells: list[tuple[str, int, Align]] = [
+        (QUANTITIES[t].short if t in QUANTITIES and len(t) > w else t, w, a) for t, w, a in table.columns
+    ]
     _row(surface, rect.x + 2, rect.y, cells, theme.dim)
     room = rect.height - 1
     if not found.spots:
-        surface.write(rect.x + 2, rect.y + 2, "No head fits.", theme.dim)
+        more = "" if everywhere(state.finding) else " A searches all models."
+        surface.write(rect.x + 2, rect.y + 2, f"No head fits.{more}", theme.dim)
         return
     at = max(0, min(state.finding.at, len(found.spots) - 1))
     first = max(0, min(at - room // 2, len(found.spots) - room))
@@ -159,7 +163,7 @@ def _cells(table: Table, found: Found, line: int) -> list[tuple[str, int, Align]
 
 def _tags(tags: tuple[str, ...], width: int) -> str:
     """Tags as words, as many as fit."""
-    words = [word(*_split(tag)) if width < 14 else _short(tag) for tag in tags]
+    words = [word(*_split(tag)) if width < WORDS else _short(tag) for tag in tags]
     while len(words) > 1 and cell_len(" ".join(words)) > width:
         words.pop()
     return " ".join(words)
@@ -191,9 +195,9 @@ def _preview(surface: Surface, rect: Rect, state: State, run: Run, book: Book) -
     surface.write(x, rect.y, _name(run.model), theme.dim, width=max(0, rect.right - x))
     rect = Rect(rect.x, rect.y + 1, rect.width, rect.height - 1)
     if rect.width >= 60:
-        half = Rect(rect.x, rect.y, 30, min(rect.height, g.rows + 3))
+        half = Rect(rect.x, rect.y, 34, min(rect.height, g.rows + 3))
         low = maps.query(surface, half, state, book, run, most=2)
-        beside = Rect(rect.x + 33, rect.y, rect.width - 33, half.height)
+        beside = Rect(rect.x + 37, rect.y, rect.width - 37, half.height)
         low = max(low, maps.aligned(surface, beside, state, book, run, most=1))
     else:
         low = _stacked(surface, rect, state, run, book)

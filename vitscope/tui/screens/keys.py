@@ -35,7 +35,9 @@ ABOUT: dict[View, str] = {
     "were measured on the same images in the same blocks can be compared.",
     "residual": "What attention and MLP add to the stream of tokens. The matrix is CKA of what a block takes in (rows) "
     "with what a block adds (columns), over all tokens. The ratio is the norm of the first over that of the second, in "
-    "every image, then averaged: a large one means that the block changes little.",
+    "every image, then averaged: a large one means that the block changes little. v leads on to the norms of patch "
+    "tokens after every block, and to the share that stands far out in its image: artifact tokens, which large models "
+    "keep for themselves, show as patches that are much brighter than all others.",
     "find": "Heads by what is known of them. Terms that must all hold: a number with a bound (distance<.2, layer:>=4, "
     "layer:2-5, iou>.5), a word in a tag or in the name of a model (tag:offset, model:mae, or only sink), and any of "
     "these turned round by a minus (-tag:global). A | begins other terms of which all may hold instead. sort:NAME "
