@@ -124,11 +124,12 @@ def test_numbers_and_branches_go_round():
     assert walk(at("curves", score="nmi"), "j").features.score == "purity"
     assert walk(at("curves"), "V").features.score == "nmi"
     assert walk(at("residual"), "v").features.branch == "mlp"
-    assert walk(at("residual"), "v", "v").features.branch == "attention"
+    assert walk(at("residual"), "v", "v").features.branch == "tokens"
+    assert walk(at("residual"), "v", "v", "v").features.branch == "attention"
 
 
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("keys", [("C",), ("C", "m", "l"), ("C", "A", "l"), ("C", "v", "v"), ("B",), ("T",)])
+@pytest.mark.parametrize("keys", [("C",), ("C", "m", "l"), ("C", "A", "l"), ("C", "v", "v"), ("B",), ("B", "v", "v"), ("T",)])
 @pytest.mark.parametrize("depth", ["256", "mono"])
 def test_every_page_at_every_size(person, size, keys, depth):
     person.press("enter", *keys)
@@ -213,7 +214,7 @@ def test_runs_that_hold_only_vectors_for_a_task_are_not_compared(tmp_path):
 
 
 def test_what_takes_long_is_never_waited_for(person):
-    for keys in (("enter", "C"), ("A",), ("B",), ("T",)):
+    for keys in (("enter", "C"), ("A",), ("B",), ("T",), ("R",), ("X",)):
         person.press(*keys)
         assert all(item.slow for item in needs(person.state, person.book))
 

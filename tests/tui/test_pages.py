@@ -246,3 +246,46 @@ def test_the_axis_holds_marks_too():
     )  # fmt: skip
     assert dots.ends[0] == 0
     assert dots.ends[-1] >= 0.9
+
+
+@pytest.fixture(scope="module")
+def normed(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("normed")
+    synthetic.write(folder, model="small", layers=3, heads=4, images=12, gallery=0, block=6)
+    return folder
+
+
+def test_norms_of_every_layer_and_the_map_of_one(normed):
+    person = Walker(normed)
+    person.press("enter", "B", "v", "v", "j")
+    page = person.page(120, 40)
+    run = Cache(normed).find("small")
+    mean, median, outliers, spread = (
+        run.array("token-norms", name) for name in ("mean", "median", "outliers", "outliers-std")
+    )
+    for layer in range(3):
+        words = rf"{layer + 1} +{mean[layer].mean():.3g}\d* +{median[layer]:.3g}"
+        assert re.search(rf"{words}.*{outliers[layer]:.2%} ± {spread[layer]:.2%}", page)
+    at = int(mean[1].argmax())
+    assert f"longest at {at // 4 + 1},{at % 4 + 1}" in page
+    assert "layer 2, mean norm of every patch" in page
+    assert "norms of tokens" in page.splitlines()[0]
+    surface = person.surface(120, 40)
+    low, high = mean[1].min(), mean[1].max()
+    count = len(surface.theme.ramp)
+    level = np.minimum(((mean[1] - low) / (high - low) * count).astype(int), count - 1).reshape(4, 4)
+    assert surface.fore[3, 51 : 51 + 16 : 4].tolist() == surface.theme.ramp[level[0]].tolist()
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_norms_are_not_cut_at_any_size(normed, size):
+    person = Walker(normed)
+    person.press("enter", "B", "v", "v")
+    page = person.page(*size).splitlines()
+    assert "…" not in "\n".join(page[1:-1])
+    assert "layer 1" in "\n".join(page)
+
+
+def test_norms_that_were_not_measured_say_what_measures_them(person):
+    person.press("enter", "B", "v", "v")
+    assert "--metrics token-norms" in " ".join(person.page(80, 24).split())

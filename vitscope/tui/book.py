@@ -303,7 +303,9 @@ def _features(state: State, run: Run, book: Book) -> list[Item]:
     if state.view == "cka":
         both = [_cka(state, run, book), _across(state, run, book)]
         return both[::-1] if state.features.across else both
-    return [Item("residual", run.folder) if state.view == "residual" else _curves(run, book)]
+    if state.view == "curves":
+        return [_curves(run, book)]
+    return [Item("norms" if state.features.branch == "tokens" else "residual", run.folder)]
 
 
 def _models(state: State, run: Run, book: Book) -> list[Item]:

@@ -95,8 +95,8 @@ def tokens(by: int) -> Move:
 
 
 def branch(state: State, _facts: Facts) -> State:
-    """Attention or MLP."""
-    return changed(state, branch=BRANCHES[1 - BRANCHES.index(state.features.branch)])
+    """Attention, MLP, or the norms of tokens."""
+    return changed(state, branch=BRANCHES[(BRANCHES.index(state.features.branch) + 1) % len(BRANCHES)])
 
 
 def score(by: int) -> Move:

@@ -8,9 +8,9 @@ from typing import Literal
 from vitscope.geometry import Geometry
 
 Tokens = Literal["all", "spatial", "cls"]
-Branch = Literal["attention", "mlp"]
+Branch = Literal["attention", "mlp", "tokens"]
 TOKENS: tuple[Tokens, ...] = ("all", "spatial", "cls")
-BRANCHES: tuple[Branch, ...] = ("attention", "mlp")
+BRANCHES: tuple[Branch, ...] = ("attention", "mlp", "tokens")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +22,7 @@ class Features:
     tokens: Tokens = "all"
     across: bool = False  # the last layers of all models, instead of all layers of two
     pair: tuple[int, int] = (0, 0)  # row and column there
-    branch: Branch = "attention"
+    branch: Branch = "attention"  # what a block adds; "tokens": the norms of tokens themselves
     score: str = ""  # what the page of tasks shows; "": the first there is
 
 

@@ -153,7 +153,7 @@ BINDINGS: tuple[Binding, ...] = (
         Binding("swap", ("x",), "x", "rows become columns", CKA, comparing.swap, "swap"),
         Binding("tokens", ("v",), "v", "all tokens, patches or CLS", CKA, comparing.tokens(1), "tokens"),
         Binding("tokens-back", ("V",), "V", "the tokens before", CKA, comparing.tokens(-1)),
-        Binding("branch", ("v",), "v", "attention or MLP", RESIDUAL, comparing.branch, "attention/MLP"),
+        Binding("branch", ("v",), "v", "attention, MLP, or norms of tokens", RESIDUAL, comparing.branch, "branch, norms"),
         Binding("score", ("v", "j", "down"), "j ↓ v", "the next number", CURVES, comparing.score(1), "number", "v V"),
         Binding("score-back", ("V", "k", "up"), "k ↑ V", "the number before", CURVES, comparing.score(-1)),
     ),

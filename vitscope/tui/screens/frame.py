@@ -64,7 +64,7 @@ def _crumbs(state: State, book: Book) -> list[str]:
             "distance": ("heads by layer",),
             "models": (layer, "models"),
             "cka": (_cka(state, book, run),),
-            "residual": ("residual branches",),
+            "residual": ("norms of tokens" if state.features.branch == "tokens" else "residual branches",),
             "curves": ("tasks by layer",),
             "results": ("results",),
             "layer": (layer,),

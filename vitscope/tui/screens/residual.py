@@ -10,7 +10,7 @@ from vitscope.tui.library import Failure
 from vitscope.tui.render.heat import bar
 from vitscope.tui.render.surface import Rect, Surface
 from vitscope.tui.render.words import number
-from vitscope.tui.screens import matrix
+from vitscope.tui.screens import matrix, norms
 from vitscope.tui.screens.frame import failed, gone
 from vitscope.tui.state import State
 
@@ -25,6 +25,9 @@ def draw(surface: Surface, rect: Rect, state: State, book: Book) -> None:
     run = book.run(state)
     if run is None:
         gone(surface, rect)
+        return
+    if state.features.branch == "tokens":
+        norms.draw(surface, rect, state, book, run)
         return
     found = book.residual(run)
     if found is None:
