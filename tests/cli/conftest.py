@@ -43,6 +43,7 @@ def vitscope(monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixtur
     here.mkdir()
     monkeypatch.chdir(here)
     monkeypatch.setenv("VITSCOPE_CONFIG", str(tmp_path / "config.toml"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))  # never the cache of whoever runs the tests
 
     def run(*arguments: object) -> Done:
         monkeypatch.setattr(sys, "argv", ["vitscope", *map(str, arguments)])

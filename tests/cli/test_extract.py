@@ -73,6 +73,7 @@ def test_defaults(vitscope, stand, tmp_path):
         "gallery": 8,
         "precision": "fp32",
         "protocol": "corrected",
+        "preprocess": "paper",
         "metrics": tuple(name for name, entry in catalog.METRICS.items() if entry.default),
         "restart": False,
     }
@@ -84,14 +85,16 @@ def test_defaults(vitscope, stand, tmp_path):
 def test_every_option_arrives(vitscope, stand, tmp_path):
     options = (
         "--checkpoint w.pth --allow-torchscript --dataset images --limit 9 --per-class 3 --image-size 224x448 "
-        "--gallery 0 --precision bf16 --protocol paper --metrics entropy,distance --restart --device cuda:1 --batch-size 4 --workers 0"
+        "--gallery 0 --precision bf16 --protocol paper --preprocess model --metrics entropy,distance --restart "
+        "--device cuda:1 --batch-size 4 --workers 0"
     )
     assert vitscope("extract", "-m", "mae", "--data", tmp_path, *options.split()).code == 0
     request, resources = stand.asked[0].request, stand.asked[0].resources
     assert (request.checkpoint, request.torchscript) == (Path("w.pth"), "known")
     assert (request.dataset, request.limit, request.per_class) == ("images", 9, 3)
     assert (request.image_size, request.gallery, request.precision) == ((224, 448), 0, "bf16")
-    assert (request.protocol, request.metrics, request.restart) == ("paper", ("distance", "entropy"), True)
+    assert (request.protocol, request.preprocess) == ("paper", "model")
+    assert (request.metrics, request.restart) == (("distance", "entropy"), True)
     assert (resources.device, resources.batch_size, resources.workers) == ("cuda:1", 4, 0)
 
 
@@ -197,7 +200,10 @@ def test_one_checkpoint_is_for_one_model(vitscope, stand, tmp_path):
 
 def test_metric_names_in_words():
     assert metric_names("all") == tuple(catalog.METRICS)
-    assert metric_names("default, head-deviation") == (*metric_names("default")[:-1], "head-deviation", "gallery")
+    default = metric_names("default")
+    assert default == tuple(name for name, entry in catalog.METRICS.items() if entry.default)
+    assert set(metric_names("default, head-deviation")) == {*default, "head-deviation"}
+    assert metric_names("gallery, head-deviation") == ("head-deviation", "gallery")  # in the order of the catalog
     with pytest.raises(UnknownName):
         metric_names("default,nothing")
 

@@ -290,7 +290,7 @@ def _name(model: str, folder: Path) -> str:
     from vitscope.store.reader import Cache
 
     store = Cache(folder.parent)
-    others = any(run.model == model and run.folder != folder for run in store.runs())
+    others = any(run.model == model and run.folder != folder and not run.spec.task for run in store.runs())
     return folder.name if others and store.find(model).folder != folder else model
 
 
