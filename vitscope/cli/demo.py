@@ -41,15 +41,7 @@ def demo(
     folder = cache_folder(cache)
     talk.say(f"cache: {folder}")
 
-    from vitscope.demo import tour
-
-    with watch(talk, "the world") as watcher:
-        images = tour.draw(folder, watcher.progress)
-    folders = []
-    for name in catalog.GROUPS["demo"]:
-        with watch(talk, name) as watcher:
-            folders.append(tour.measure(name, images, folder, _Brief(talk, watcher)).folder)
-
+    folders = _measure(talk, folder)
     _judge(talk, folder)
 
     from vitscope.store.reader import Cache
@@ -66,6 +58,19 @@ def demo(
         from vitscope.tui.app import browse as start
 
         start(folder, None)
+
+
+def _measure(talk: Talk, folder: Path) -> list[Path]:
+    """The world, and the folders of the six runs over it."""
+    from vitscope.demo import tour
+
+    with watch(talk, "the world") as watcher:
+        images = tour.draw(folder, watcher.progress)
+    folders = []
+    for name in catalog.GROUPS["demo"]:
+        with watch(talk, name) as watcher:
+            folders.append(tour.measure(name, images, folder, _Brief(talk, watcher)).folder)
+    return folders
 
 
 def _judge(talk: Talk, folder: Path) -> None:
