@@ -112,6 +112,10 @@ class Book:
         """AAAM of the heads of the state's layer, (H, 2R−1, 2C−1)."""
         return self.get(_aligned(state, run))
 
+    def reach(self, state: State, run: Run) -> np.ndarray | Failure | None:
+        """The same, not divided by coverage: shares of attention."""
+        return self.get(_aligned(replace(state, corrected=False), run))
+
     def maps(self, state: State, run: Run, *, image: int | None = None) -> Maps | Failure | None:
         """The maps of the state's query token, in the mean or in one image."""
         return self.get(_maps(state, run, image))
@@ -356,7 +360,7 @@ def _heads(state: State, run: Run, book: Book) -> list[Item]:
         maps = _maps(state, run, None if state.averaged else state.image)
         return [maps, Item("picture", run.folder, image=state.image), numbers, *slow[1:]]
     if state.view == "head":
-        return [_maps(state, run), numbers, *slow]
+        return [_maps(state, run), numbers, *slow, _aligned(replace(state, corrected=False), run)]
     return [numbers, _maps(state, run), *slow]
 
 

@@ -7,7 +7,7 @@ from vitscope.tui.book import Book
 from vitscope.tui.library import Maps
 from vitscope.tui.render.heat import heat, shrink, span
 from vitscope.tui.render.surface import Rect, Surface
-from vitscope.tui.screens import maps, numbers
+from vitscope.tui.screens import maps, numbers, reach
 from vitscope.tui.screens.frame import gone
 from vitscope.tui.state import State
 
@@ -23,7 +23,7 @@ def draw(surface: Surface, rect: Rect, state: State, book: Book) -> None:
     if run is None:
         gone(surface, rect)
         return
-    strip = strip_edge(run, rect)
+    strip, free = strip_edge(run, rect), None
     upper = Rect(rect.x, rect.y, rect.width, rect.height - (strip // 2 + 4 if strip else 0))
     times, aaam = layout(run, upper)
     wide = _wide(run, times) if rect.width >= 60 else max(run.geometry.columns * times, 19 if aaam else 0)
@@ -35,15 +35,20 @@ def draw(surface: Surface, rect: Rect, state: State, book: Book) -> None:
         tall = upper.height - (0 if beside else FLOW)
         low = maps.aligned(surface, Rect(x, rect.y, wide, tall), state, book, run, most=aaam)
         bottom = max(bottom, low)
+        free = None if beside else Rect(x, low + 1, rect.right - x, bottom - low - 1)
         x += wide + GAP
     if rect.width < 60 and rect.right - x >= 16:
         numbers.draw(surface, Rect(x, rect.y + 1, rect.right - x, bottom - rect.y - 2), state, book, run)
+        free = Rect(rect.x, bottom, rect.width, upper.bottom - bottom)
     elif rect.right - x >= SIDE - 3:
-        _side(surface, Rect(x, rect.y, rect.right - x, upper.height), state, book, run)
+        low = _side(surface, Rect(x, rect.y, rect.right - x, upper.height), state, book, run)
+        bottom = max(bottom, low)
     elif upper.bottom > bottom:
         gap = 1 if upper.bottom - bottom > FLOW else 0
         place = Rect(rect.x, bottom + gap, rect.width, upper.bottom - bottom - gap)
         bottom = numbers.flow(surface, place, state, book, run)
+    if free is not None:
+        reach.draw(surface, free, state, book, run)
     if strip:
         _heads(surface, Rect(rect.x, bottom + 1, rect.width, strip // 2 + 3), strip, state, book, run)
 
@@ -72,16 +77,17 @@ def layout(run: Run, rect: Rect) -> tuple[int, int]:
     return 1, 0
 
 
-def _side(surface: Surface, rect: Rect, state: State, book: Book, run: Run) -> None:
+def _side(surface: Surface, rect: Rect, state: State, book: Book, run: Run) -> int:
     surface.write(rect.x, rect.y, f"layer {state.layer + 1} · head {state.head + 1}", surface.theme.accent, bold=True)
     bottom = numbers.draw(surface, Rect(rect.x, rect.y + 2, rect.width, rect.height - 2), state, book, run)
     values = book.maps(state, run)
     if isinstance(values, Maps) and bottom + 3 < rect.bottom:
-        _shares(surface, Rect(rect.x, bottom + 1, rect.width, rect.bottom - bottom - 1), state, run, values)
+        bottom = _shares(surface, Rect(rect.x, bottom + 1, rect.width, rect.bottom - bottom - 1), state, run, values)
+    return reach.draw(surface, Rect(rect.x, bottom + 1, rect.width, rect.bottom - bottom - 1), state, book, run)
 
 
-def _shares(surface: Surface, rect: Rect, state: State, run: Run, values: Maps) -> None:
-    """Where this query's attention goes: to itself, to the prefix, to the patches."""
+def _shares(surface: Surface, rect: Rect, state: State, run: Run, values: Maps) -> int:
+    """Where this query's attention goes: to itself, to the prefix, to the patches; returns the row below."""
     mine, prefix = values.patches[state.layer, state.head], values.prefix[state.layer, state.head]
     rows = [("patches", float(mine.sum()))] + [(name, float(prefix[i])) for i, name in enumerate(run.geometry.prefix)]
     if state.kind == "patch" and state.patch is not None:
@@ -94,9 +100,10 @@ def _shares(surface: Surface, rect: Rect, state: State, run: Run, values: Maps) 
     )
     for y, (name, share) in enumerate(rows, start=rect.y + 1):
         if y >= rect.bottom:
-            return
+            break
         surface.write(rect.x, y, name, surface.theme.dim, width=10)
         surface.write(rect.x + 11, y, f"{share:6.1%}" if not state.received else f"{share:6.3f}", bold=True)
+    return min(rect.bottom, rect.y + 1 + len(rows))
 
 
 def strip_edge(run: Run, rect: Rect) -> int:
