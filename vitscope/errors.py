@@ -7,6 +7,7 @@
     ├── DataError             a folder or file of images that cannot be used
     ├── TaskError             a task that cannot be evaluated with these options
     ├── DeviceError           a device that is not there, or has too little memory
+    ├── RankError             processes that work together, of which one failed
     ├── StoreError            the cache cannot be read or written
     │   ├── FormatError       written by another version of vitscope
     │   ├── DamagedError      a file is missing, cut short, or does not match its checksum
@@ -59,6 +60,10 @@ class TaskError(VitscopeError):
 
 class DeviceError(VitscopeError):
     """A device that is not there, or has too little memory."""
+
+
+class RankError(VitscopeError):
+    """Processes that work together, of which one failed; without words where another process says them."""
 
 
 class StoreError(VitscopeError):

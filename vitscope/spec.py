@@ -60,6 +60,7 @@ class Resources:
     device: str = "auto"
     batch_size: int | None = None  # images a forward pass; None: chosen from the model's size
     workers: int | None = None  # processes that decode images; None: chosen from the machine
+    shard: tuple[int, int] | None = None  # (I, N): only the shards whose number from 1 is I modulo N; nothing is folded
     memory: float = 2.0  # GiB that attention of one layer may take before queries are cut into chunks
 
 

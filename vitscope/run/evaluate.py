@@ -16,13 +16,14 @@ from vitscope.models import build
 from vitscope.models.shape import geometry_of
 from vitscope.run import device as devices
 from vitscope.run.loader import preprocess_of
+from vitscope.run.ranks import Turn, turn
 from vitscope.run.request import Report, TaskRequest, Watcher
 from vitscope.run.shards import now, versions
-from vitscope.run.units import measure
-from vitscope.run.vectors import vectors_of
+from vitscope.run.share import Share
+from vitscope.run.units import measure, missing
+from vitscope.run.vectors import Found, vectors_of
 from vitscope.spec import Precision, Resources, Spec
 from vitscope.spec import Protocol as ProtocolName
-from vitscope.store.lock import lock
 from vitscope.store.writer import Measured, RunWriter
 from vitscope.tasks import Asked, Outcome, Task, Units, Vectors
 
@@ -44,6 +45,11 @@ class Work:
         """The version of the task's numbers."""
         return type(self.task).version
 
+    @property
+    def key(self) -> str:
+        """What the states of its units are called."""
+        return f"{self.request.task}@{self.version}"
+
 
 def evaluate(request: TaskRequest, resources: Resources, cache: Path, watcher: Watcher) -> Report:
     """The result of a task, measured where the cache does not hold it; what was killed goes on where it stopped.
@@ -52,29 +58,45 @@ def evaluate(request: TaskRequest, resources: Resources, cache: Path, watcher: W
     unfinished unit; a task of Vectors takes what earlier extractions have left. Raises any VitscopeError: bad data,
     weights, options or device, a run that somebody else is writing, a full disk. What was finished by then is kept.
     """
-    target = devices.choose(resources.device)
-    with devices.memory_of(target):
-        began = time.monotonic()
-        task = _opened(request, target, watcher)
-        for note in task.notes:
-            watcher.tell(note)
-        model = build.load(request.model, request.checkpoint, request.image_size, request.torchscript)
-        for note in model.notes:
-            watcher.tell(f"{request.model}: {note}")
-        spec = _spec(request, task, model)
-        with lock(cache / spec.folder):
-            writer = RunWriter(cache, spec, _facts(request, task, model, target))
-            if request.restart:
-                writer.restart()
-            watcher.tell(f"run: {writer.folder}")
-            work = Work(request, task, writer, model, target)
-            owed = not writer.finished(request.task, work.version)
-            if owed:
-                _measure(work, resources, cache, watcher, began)
-            elif writer.facts["finished"] is None:  # an earlier start was killed when its result was written
-                writer.update(finished=now())
-            writer.drop_shards()
-            return _report(work, measured=owed, seconds=time.monotonic() - began)
+    with turn(resources, watcher) as taken:
+        target = devices.choose(taken.device(resources.device))
+        with devices.memory_of(target):
+            return _evaluate(request, resources, cache, watcher, target, taken)
+
+
+def _evaluate(
+    request: TaskRequest, resources: Resources, cache: Path, watcher: Watcher, target: torch.device, taken: Turn
+) -> Report:
+    began = time.monotonic()
+    task = _opened(request, target, watcher)
+    for note in task.notes:
+        watcher.tell(note)
+    model = build.load(request.model, request.checkpoint, request.image_size, request.torchscript)
+    for note in model.notes:
+        watcher.tell(f"{request.model}: {note}")
+    spec = _spec(request, task, model)
+    facts = _facts(request, task, model, target)
+
+    def prepare() -> dict[str, Any]:
+        writer = RunWriter(cache, spec, facts)
+        if request.restart:
+            writer.restart()
+        watcher.tell(f"run: {writer.folder}")
+        return {"run": spec.folder, "owed": not writer.finished(request.task, type(task).version)}
+
+    with taken.claimed(cache / spec.folder):
+        found = taken.begin(prepare)
+        work = Work(request, task, taken.opened(cache, spec, facts, found), model, target)
+        left, vectors = [], None
+        if found["owed"]:
+            left, vectors = _measure(work, resources, cache, watcher, taken)
+        if taken.folds:
+            if found["owed"]:
+                _conclude(work, vectors, watcher, began)
+            elif work.writer.facts["finished"] is None:  # an earlier start was killed when its result was written
+                work.writer.update(finished=now())
+            work.writer.drop_shards()
+        return _report(work, measured=found["owed"], seconds=time.monotonic() - began, missing=left)
 
 
 def _opened(request: TaskRequest, target: torch.device, watcher: Watcher) -> Task:
@@ -107,12 +129,28 @@ def options_of(name: str, kind: type[Task], given: Mapping[str, Any]) -> dict[st
     return {option: given.get(option, known.default) for option, known in kind.options.items()}
 
 
-def _measure(work: Work, resources: Resources, cache: Path, watcher: Watcher, began: float) -> None:
+def _measure(
+    work: Work, resources: Resources, cache: Path, watcher: Watcher, taken: Turn
+) -> tuple[list[int], Found | None]:
+    """This process's share of what needs the model: what nobody has measured of the whole, and vectors, if needed."""
+    if not hasattr(work.task, "units"):
+        found = vectors_of(cast("Vectors", work.task), work.request, resources, cache, watcher)
+        return found.missing, found
+    task, key = cast("Units", work.task), work.key
+
+    def share_of(share: Share) -> None:
+        measure(task, key, work.model, work.writer, resources, work.target, work.request.precision, watcher, share)
+
+    taken.measure(share_of, lambda: missing(task, key, work.writer))
+    return ([] if taken.folds else missing(task, key, work.writer)), None
+
+
+def _conclude(work: Work, vectors: Found | None, watcher: Watcher, began: float) -> None:
     """The outcome of the task, written into its run."""
-    if hasattr(work.task, "units"):
-        outcome, skipped = _of_units(work, resources, watcher)
+    if vectors is None:
+        outcome, skipped = _of_units(work)
     else:
-        outcome, skipped = _of_vectors(work, resources, cache, watcher)
+        outcome, skipped = cast("Vectors", work.task).compute(vectors.sets, watcher), vectors.skipped
     writer, seconds = work.writer, time.monotonic() - began
     for note in outcome.notes:
         watcher.tell(note)
@@ -140,11 +178,9 @@ def _measure(work: Work, resources: Resources, cache: Path, watcher: Watcher, be
     )
 
 
-def _of_units(work: Work, resources: Resources, watcher: Watcher) -> tuple[Outcome, Skipped]:
-    """Every unit that is not committed yet through the model, then the outcome of all."""
-    task = cast("Units", work.task)
-    key = f"{work.request.task}@{work.version}"
-    measure(task, key, work.model, work.writer, resources, work.target, work.request.precision, watcher)
+def _of_units(work: Work) -> tuple[Outcome, Skipped]:
+    """The outcome of all units, each of which is committed."""
+    task, key = cast("Units", work.task), work.key
 
     def states() -> Iterator[dict[str, Any]]:
         for unit in range(len(task.units)):
@@ -156,18 +192,12 @@ def _of_units(work: Work, resources: Resources, watcher: Watcher) -> tuple[Outco
         work.writer.drop_shards()  # what could not be read may be readable next time
         raise
     records = [work.writer.shard_record(unit) or {} for unit in range(len(task.units))]
+    work.writer.update(batch_size=min((record["batch_size"] for record in records), default=None))
     files = {(file["file"], file["reason"]): file for record in records for file in record["skipped"]}
     return outcome, list(files.values())
 
 
-def _of_vectors(work: Work, resources: Resources, cache: Path, watcher: Watcher) -> tuple[Outcome, Skipped]:
-    """One vector an image and layer of every set, from an extraction, then the outcome."""
-    task = cast("Vectors", work.task)
-    found, skipped = vectors_of(task, work.request, resources, cache, watcher)
-    return task.compute(found, watcher), skipped
-
-
-def _report(work: Work, *, measured: bool, seconds: float) -> Report:
+def _report(work: Work, *, measured: bool, seconds: float, missing: list[int]) -> Report:
     facts, name = work.writer.facts, [work.request.task]
     return Report(
         folder=work.writer.folder,
@@ -177,6 +207,7 @@ def _report(work: Work, *, measured: bool, seconds: float) -> Report:
         seconds=seconds,
         measured=name if measured else [],
         reused=[] if measured else name,
+        missing=missing,
     )
 
 

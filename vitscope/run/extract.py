@@ -24,11 +24,11 @@ from vitscope.run import device as devices
 from vitscope.run import loader, order
 from vitscope.run.measure import DTYPES
 from vitscope.run.plan import plan
+from vitscope.run.ranks import Turn, turn
 from vitscope.run.request import Report, Request, Watcher
 from vitscope.run.shards import GALLERY, Work, now, tidy, versions
 from vitscope.spec import SHARD_IMAGES, Precision, Resources, Spec
 from vitscope.spec import Protocol as ProtocolName
-from vitscope.store.lock import lock
 from vitscope.store.writer import RunWriter
 
 
@@ -37,13 +37,15 @@ def extract(
 ) -> Report:
     """Measure what of `request.metrics` is not yet in the run; a run that was killed goes on at its first open shard.
 
-    `images` are measured instead of what there is in the folder `request.data`, if they are given.
+    `images` are measured instead of what there is in the folder `request.data`, if they are given. The ranks of
+    torchrun divide the shards; with `resources.shard` only a part of them is measured, and no result is made.
     Raises any VitscopeError: bad images, weights or device, a run that somebody else is writing, a full disk. What was
     finished by then is kept.
     """
-    target = devices.choose(resources.device)
-    with devices.memory_of(target):
-        return _extract(request, resources, cache, watcher, target, images or _read(request, watcher))
+    with turn(resources, watcher) as taken:
+        target = devices.choose(taken.device(resources.device))
+        with devices.memory_of(target):
+            return _extract(request, resources, cache, watcher, target, images or _read(request, watcher), taken)
 
 
 def _read(request: Request, watcher: Watcher) -> ImageSet:
@@ -55,7 +57,13 @@ def _read(request: Request, watcher: Watcher) -> ImageSet:
 
 
 def _extract(
-    request: Request, resources: Resources, cache: Path, watcher: Watcher, target: torch.device, images: ImageSet
+    request: Request,
+    resources: Resources,
+    cache: Path,
+    watcher: Watcher,
+    target: torch.device,
+    images: ImageSet,
+    taken: Turn,
 ) -> Report:
     began = time.monotonic()
     model = build.load(request.model, request.checkpoint, request.image_size, request.torchscript)
@@ -69,32 +77,23 @@ def _extract(
     spec = _spec(request, model, images, preprocess)
     setting = _setting(request, model, images, geometry, target, spec)
     metrics = _applicable(request.metrics, setting, watcher)
-    with lock(cache / spec.folder):
-        facts = _facts(request, model, images, geometry.to_json(), target)
-        writer = _opened(cache, spec, facts, restart=request.restart)
-        watcher.tell(f"run: {writer.folder}")
-        owed = {name: metric for name, metric in metrics.items() if not _finished(writer, name, metric, setting)}
-        for name, metric in owed.items():
-            if hasattr(metric.adds, "streamed"):  # its rows are written where a damaged result may still be
-                writer.drop_damaged(name, metric.version)
+    facts = _facts(request, model, images, geometry.to_json(), target)
+    with taken.claimed(cache / spec.folder):
+        found = taken.begin(
+            lambda: _prepared(request, resources, cache, watcher, spec, facts, setting, metrics, images)
+        )
+        writer = taken.opened(cache, spec, facts, found)
+        owed = {name: metrics[name] for name in found["owed"]}
+        left: list[int] = []
         if owed:
-            planned = plan(owed.values(), setting, _as_before(resources, writer))
-            if resources.batch_size not in {None, planned.batch_size}:
-                watcher.tell(
-                    f"batches of {planned.batch_size} images, not {resources.batch_size}: a Gram matrix is of "
-                    f"{setting.block} images of one batch (without {', '.join(_blocked(owed))} any size will do)"
-                )
-            if writer.facts["batch_size"] not in {None, planned.batch_size}:
-                watcher.tell(
-                    f"this run began with batches of {writer.facts['batch_size']} images: the last digits differ"
-                )
-            writer.update(batch_size=planned.batch_size)
-            watcher.tell(f"{images.name}: {len(images.records)} images from {images.root}")
-            watcher.tell(planned.sentence())
+            planned = plan(owed.values(), setting, replace(resources, batch_size=found["batch_size"]))
             work = Work(writer, images, owed, model, setting, planned, spec, preprocess)
-            work.measure(resources, watcher)
-            work.fold(time.monotonic() - began)
-        else:
+            taken.measure(lambda share: work.measure(resources, watcher, share), work.missing)
+            if taken.folds:
+                work.fold(time.monotonic() - began)
+            else:
+                left = work.missing()
+        elif taken.folds:
             _settle(writer, len(images.records), spec)
         return Report(
             folder=writer.folder,
@@ -104,7 +103,44 @@ def _extract(
             seconds=time.monotonic() - began,
             measured=list(owed),
             reused=[name for name in metrics if name not in owed],
+            missing=left,
         )
+
+
+def _prepared(
+    request: Request,
+    resources: Resources,
+    cache: Path,
+    watcher: Watcher,
+    spec: Spec,
+    facts: dict[str, Any],
+    setting: Setting,
+    metrics: dict[str, type[Metric]],
+    images: ImageSet,
+) -> dict[str, Any]:
+    """What one process finds out for all that measure this run: the metrics that are owed, and the batch size."""
+    writer = _opened(cache, spec, facts, restart=request.restart)
+    watcher.tell(f"run: {writer.folder}")
+    owed = {name: metric for name, metric in metrics.items() if not _finished(writer, name, metric, setting)}
+    for name, metric in owed.items():
+        if hasattr(metric.adds, "streamed"):  # its rows are written where a damaged result may still be
+            writer.drop_damaged(name, metric.version)
+    batch_size = None
+    if owed:
+        planned = plan(owed.values(), setting, _as_before(resources, writer))
+        batch_size, before = planned.batch_size, writer.facts["batch_size"]
+        if resources.batch_size not in {None, batch_size}:
+            watcher.tell(
+                f"batches of {batch_size} images, not {resources.batch_size}: a Gram matrix is of "
+                f"{setting.block} images of one batch (without {', '.join(_blocked(owed))} any size will do)"
+            )
+        if before not in {None, batch_size}:
+            watcher.tell(f"this run began with batches of {before} images: the last digits differ")
+        if before != batch_size:
+            writer.update(batch_size=batch_size)
+        watcher.tell(f"{images.name}: {len(images.records)} images from {images.root}")
+        watcher.tell(planned.sentence())
+    return {"run": spec.folder, "owed": list(owed), "batch_size": batch_size}
 
 
 def _applicable(names: Sequence[str], setting: Setting, watcher: Watcher) -> dict[str, type[Metric]]:
@@ -208,6 +244,13 @@ def shard_size(images: int) -> int:
     return min(max(-(-eighth // 32) * 32, 32), SHARD_IMAGES)
 
 
+def _checkpoint(request: Request, model: build.Loaded) -> dict[str, str] | None:
+    """The file of the weights; where it was given, also where it is, so that the browser can load them again."""
+    if request.checkpoint is None or model.checkpoint is None:
+        return model.checkpoint
+    return {**model.checkpoint, "path": str(request.checkpoint.absolute())}
+
+
 def _facts(
     request: Request, model: build.Loaded, images: ImageSet, geometry: dict[str, Any], target: torch.device
 ) -> dict[str, Any]:
@@ -219,7 +262,7 @@ def _facts(
         "used": 0,
         "skipped": [],
         "data": str(request.data),
-        "checkpoint": model.checkpoint,
+        "checkpoint": _checkpoint(request, model),
         "notes": list(model.notes),
         "versions": versions(),
         "device": devices.describe(target),

@@ -75,3 +75,4 @@ class Report:
     seconds: float
     measured: list[str]
     reused: list[str]
+    missing: list[int] = field(default_factory=list)  # shards (or units) that nobody has measured, where a part was

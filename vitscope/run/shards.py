@@ -22,6 +22,7 @@ from vitscope.run.fold import fold
 from vitscope.run.measure import Pass
 from vitscope.run.plan import Plan
 from vitscope.run.request import Watcher
+from vitscope.run.share import Share
 from vitscope.spec import Resources, Spec
 from vitscope.store.layout import split_key
 from vitscope.store.writer import Measured, RunWriter
@@ -51,14 +52,15 @@ class Work:
     def shards(self) -> range:
         return max((self._shards_of(name) for name in self.metrics), key=len)
 
-    def measure(self, resources: Resources, watcher: Watcher) -> None:
-        """Run the model over every shard that is not done; each is committed when its last image is summed."""
+    def measure(self, resources: Resources, watcher: Watcher, share: Share) -> None:
+        """Run the model over every open shard of `share`; each is committed when its last image is summed."""
         images = len(self.images.records)
-        total = sum(map(self._size, self.shards))
-        owed = {shard: names for shard in self.shards if (names := self._owed(shard))}
+        shards = [shard for shard in self.shards if shard in share]
+        total = sum(map(self._size, shards))
+        owed = {shard: names for shard in shards if (names := self._owed(shard))}
         done = total - sum(self._size(shard) for shard in owed)
         if done > 0 and owed:
-            watcher.tell(f"going on: {len(self.shards) - len(owed)} of {len(self.shards)} shards were finished before")
+            watcher.tell(f"going on: {len(shards) - len(owed)} of {len(shards)} shards were finished before")
         watcher.progress(done, total)
         todo = list(loader.slices(list(owed), self.spec.shard_images, images, self.plan.batch_size))
         workers = loader.default_workers(self.setting.device) if resources.workers is None else resources.workers
@@ -85,6 +87,10 @@ class Work:
                 self._commit(slice_.shard, current)
                 current = None
             watcher.progress(done, total)
+
+    def missing(self) -> list[int]:
+        """The shards, of any share, of which something is not committed."""
+        return [shard for shard in self.shards if self._lacking(shard)]
 
     def fold(self, seconds: float) -> None:
         """Merge the shards of every metric, then forget them."""
@@ -140,18 +146,21 @@ class Work:
 
     def _owed(self, shard: int) -> list[str]:
         """The metrics that this shard still lacks, or whose state is damaged."""
+        lacking = self._lacking(shard)
+        committed = [name for name in self.metrics if shard in self._shards_of(name) and name not in lacking]
+        damaged = {name for name in committed if not self._intact(shard, self._key(name))}
+        return [name for name in self.metrics if name in damaged or name in lacking]
+
+    def _lacking(self, shard: int) -> set[str]:
+        """The metrics that this shard still lacks, or has for a gallery of another size."""
         committed = self.writer.shard_metrics(shard)
         other_gallery = self._gallery(shard) != len(self.setting.gallery)
-        return [
+        return {
             name
             for name in self.metrics
             if shard in self._shards_of(name)
-            and (
-                self._key(name) not in committed
-                or (name == GALLERY and other_gallery)
-                or not self._intact(shard, self._key(name))
-            )
-        ]
+            and (self._key(name) not in committed or (name == GALLERY and other_gallery))
+        }
 
     def _gallery(self, shard: int) -> int:
         """The size of the gallery when it was measured in this shard."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 from vitscope.errors import DamagedError
@@ -12,6 +14,7 @@ from vitscope.run import device as devices
 from vitscope.run.measure import DTYPES
 from vitscope.run.plan import BATCH
 from vitscope.run.request import Watcher
+from vitscope.run.share import Share
 from vitscope.spec import Resources
 from vitscope.store.writer import RunWriter
 from vitscope.tasks import Measured, Units
@@ -26,24 +29,24 @@ def measure(
     target: torch.device,
     precision: str,
     watcher: Watcher,
+    share: Share,
 ) -> None:
-    """Measure and commit every unit of `task` that has no whole state under `key` in the run yet.
+    """Measure and commit every unit of `task` in `share` that has no whole state under `key` in the run yet.
 
     A unit whose passes do not fit on the device is measured again with passes of half as many images.
     """
-    total = len(task.units)
-    owed = [unit for unit in range(total) if not _intact(writer, unit, key)]
+    units = [unit for unit in range(len(task.units)) if unit in share]
+    total = len(units)
+    owed = [unit for unit in units if not _intact(writer, unit, key)]
     if 0 < len(owed) < total:
         watcher.tell(f"going on: {total - len(owed)} of {total} units were finished before")
     watcher.progress(total - len(owed), total)
     if not owed:
         return
     backbone = _backbone(model, target, precision, resources.batch_size or BATCH[target.type])
-    writer.update(batch_size=backbone.batch_size)
     for done, unit in enumerate(owed, total - len(owed) + 1):
-        found = _fitting(task, unit, backbone, writer, watcher)
-        skipped = [{"file": file, "reason": reason} for file, reason in found.skipped]
-        writer.put_shard(unit, {key: found.state}, {"unit": task.units[unit], "skipped": skipped})
+        found = _fitting(task, unit, backbone, watcher)
+        writer.put_shard(unit, {key: found.state}, _record(task, unit, found, backbone))
         watcher.progress(done, total)
 
 
@@ -55,7 +58,7 @@ def _backbone(model: build.Loaded, target: torch.device, precision: str, batch_s
     return Backbone(model, geometry, target, dtype, batch_size)
 
 
-def _fitting(task: Units, unit: int, model: Backbone, writer: RunWriter, watcher: Watcher) -> Measured:
+def _fitting(task: Units, unit: int, model: Backbone, watcher: Watcher) -> Measured:
     """One unit; where memory runs out, in passes of half as many images."""
     while True:
         try:
@@ -67,7 +70,17 @@ def _fitting(task: Units, unit: int, model: Backbone, writer: RunWriter, watcher
         if model.device.type == "cuda":
             torch.cuda.empty_cache()
         watcher.warn(f"{devices.describe(model.device)} has too little memory: passes of {model.batch_size} images now")
-        writer.update(batch_size=model.batch_size)
+
+
+def _record(task: Units, unit: int, found: Measured, model: Backbone) -> dict[str, Any]:
+    """What the record of a unit says besides its state."""
+    skipped = [{"file": file, "reason": reason} for file, reason in found.skipped]
+    return {"unit": task.units[unit], "skipped": skipped, "batch_size": model.batch_size}
+
+
+def missing(task: Units, key: str, writer: RunWriter) -> list[int]:
+    """The units, of any share, that are not committed."""
+    return [unit for unit in range(len(task.units)) if key not in writer.shard_metrics(unit)]
 
 
 def _intact(writer: RunWriter, unit: int, key: str) -> bool:

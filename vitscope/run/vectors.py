@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from vitscope.run.extract import extract
@@ -12,15 +13,21 @@ from vitscope.store.vectors import Vectors as Stored
 from vitscope.tasks import Vectors, VectorsOfSet
 
 
-def vectors_of(
-    task: Vectors, asked: TaskRequest, resources: Resources, cache: Path, watcher: Watcher
-) -> tuple[dict[str, VectorsOfSet], list[dict[str, str]]]:
-    """One vector an image and layer of every set of `task`, and the files that could not be read, with the reason.
+@dataclass(frozen=True)
+class Found:
+    """The vectors of every set; none where only a part of the shards was asked for."""
+
+    sets: dict[str, VectorsOfSet] = field(default_factory=dict)
+    skipped: list[dict[str, str]] = field(default_factory=list)  # files that could not be read: file and reason
+    missing: list[int] = field(default_factory=list)  # shards that nobody has measured yet
+
+
+def vectors_of(task: Vectors, asked: TaskRequest, resources: Resources, cache: Path, watcher: Watcher) -> Found:
+    """One vector an image and layer of every set of `task`.
 
     All layers come out of one pass; a set that was extracted before is not looked at again.
     """
-    found: dict[str, VectorsOfSet] = {}
-    skipped: list[dict[str, str]] = []
+    found = Found()
     for name, images in task.sets.items():
         watcher.tell(f"{name}: {len(images.records)} images from {images.root}")
         request = Request(
@@ -36,6 +43,8 @@ def vectors_of(
             metrics=("vectors",),
         )
         report = extract(request, resources, cache, watcher, images=images)
-        found[name] = Stored(load_run(report.folder))
-        skipped += report.skipped
-    return found, skipped
+        if resources.shard is None:
+            found.sets[name] = Stored(load_run(report.folder))
+        found.skipped.extend(report.skipped)
+        found.missing.extend(report.missing)
+    return found
