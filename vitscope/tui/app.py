@@ -148,9 +148,11 @@ class Browser(App[None]):
     def draw(self) -> None:
         """Put the page of the present state on the canvas."""
         self._late = False
-        size = self.size
-        if size.width and size.height:
-            self.query_one(Canvas).show(draw(self.state, self.book, size.width, size.height, self.depth))
+        size, canvas = self.size, next(iter(self.query(Canvas)), None)
+        if canvas is None:  # the cache was read before Textual had put it there
+            self.call_after_refresh(self.draw)
+        elif size.width and size.height:
+            canvas.show(draw(self.state, self.book, size.width, size.height, self.depth))
 
     def read(self, items: list[Item]) -> None:
         """Have items read that are not being read already; what an earlier page wanted and nobody began is dropped."""
