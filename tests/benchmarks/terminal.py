@@ -8,6 +8,7 @@ import pty
 import select
 import signal
 import struct
+import tempfile
 import termios
 import time
 from collections.abc import Mapping, Sequence
@@ -41,7 +42,9 @@ class Terminal:
     ) -> None:
         self.columns, self.rows = columns, rows
         variables = dict(os.environ) | {"TERM": "xterm-256color", "LANG": "C.UTF-8"}
-        for name, value in {"COLORTERM": None, "NO_COLOR": None, "TMUX": None, **(environment or {})}.items():
+        self._state = tempfile.TemporaryDirectory()  # a program that remembers nothing, unless it is given something
+        usual = {"COLORTERM": None, "NO_COLOR": None, "TMUX": None, "VITSCOPE_STATE": self._state.name}
+        for name, value in {**usual, **(environment or {})}.items():
             if value is None:
                 variables.pop(name, None)
             else:
@@ -65,6 +68,7 @@ class Terminal:
             os.kill(self.pid, signal.SIGKILL)
             self.wait()
         os.close(self._pty)
+        self._state.cleanup()
 
     def read(self, timeout: float) -> bytes | None:
         """What comes within `timeout` seconds; b"" if nothing does, None when the program has closed the terminal."""

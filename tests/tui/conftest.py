@@ -30,8 +30,9 @@ def walker(cache) -> Walker:
 
 
 @pytest.fixture(autouse=True)
-def plain_terminal(monkeypatch):
-    """No colours or themes of whoever runs the tests."""
+def plain_terminal(monkeypatch, tmp_path_factory):
+    """No colours, themes or places of whoever runs the tests."""
+    monkeypatch.setenv("VITSCOPE_STATE", str(tmp_path_factory.mktemp("state")))
     for name in [name for name in os.environ if name.startswith(("VITSCOPE_COLORS", "VITSCOPE_THEME", "TEXTUAL"))]:
         monkeypatch.delenv(name)
     for name in ("NO_COLOR", "COLORTERM", "COLORFGBG", "TMUX"):

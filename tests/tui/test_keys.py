@@ -10,12 +10,13 @@ from vitscope.geometry import Geometry
 from vitscope.tui.features import Candidate
 from vitscope.tui.finding import Spot
 from vitscope.tui.keys import BINDINGS, EVERYWHERE, find, hints, press
-from vitscope.tui.state import Facts, State, View, enter, opened
+from vitscope.tui.state import Facts, Known, State, View, enter, opened
 
 G = Geometry(layers=3, heads=4, prefix=("cls",), rows=4, columns=5, patch=(8, 8))
 DEEP = Geometry(layers=5, heads=2, prefix=(), rows=2, columns=2, patch=(8, 8))
 FACTS = Facts(
-    runs=2, geometry=G, images=3, quantities=("distance", "entropy", "tag"), order=((3, 1, 0, 2),) * 3,
+    runs=2, known=(Known("r", "mae", G, 3), Known("deep", "deep", DEEP, 0)),
+    geometry=G, images=3, quantities=("distance", "entropy", "tag"), order=((3, 1, 0, 2),) * 3,
     candidates=(Candidate("r", G), Candidate("deep", DEEP)), scores=("purity", "nmi"), longest=5,
     found=(Spot("r", 2, 3), Spot("r", 0, 1)), searchable=("distance", "entropy"),
 )  # fmt: skip

@@ -87,3 +87,21 @@ def test_what_the_terminal_shows_is_the_page(cache):
         terminal.press("?")
         terminal.press("?")
         assert terminal.looks() == stepped
+
+
+def test_it_starts_where_it_was_left_unless_told_otherwise(cache, tmp_path):
+    again = f"{START}, fresh=len(sys.argv) > 2)".replace("(sys.argv[1]))", "(sys.argv[1])")
+
+    def start(*words: str) -> Terminal:
+        command = [sys.executable, "-c", again, str(cache), *words]
+        return Terminal(command, columns=80, rows=24, environment={"VITSCOPE_STATE": str(tmp_path)})
+
+    for words, sees, keys in [((), "Runs", "\rj\r"), ((), "layer 2 › head 1", "y"), (("fresh",), "Runs", "")]:
+        with start(*words) as terminal:
+            terminal.until(sees)
+            for key in keys:
+                terminal.press(key, 0.3)
+            if keys == "y":
+                assert b"\x1b]52;c;" in terminal.data
+            terminal.press("q")
+            assert terminal.wait() == 0

@@ -9,7 +9,7 @@ from vitscope.tui.book import Book, needs
 from vitscope.tui.colors import Depth
 from vitscope.tui.render.surface import Surface
 from vitscope.tui.screens import draw
-from vitscope.tui.state import State, opened
+from vitscope.tui.state import State
 
 
 class Walker:
@@ -25,9 +25,6 @@ class Walker:
         for key in names:
             before = self.state
             self.state = keys.press(before, key, self.book.facts(before))
-            if before.view == "runs" and self.state.view != "runs":
-                run = self.book.listing.runs[self.state.cursor]
-                self.state = opened(self.state, run.folder.name, run.geometry)
             self.read()
         return self.state
 

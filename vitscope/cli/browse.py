@@ -25,9 +25,12 @@ def browse(
     context: typer.Context,
     place: Annotated[
         str | None,
-        typer.Argument(metavar="PLACE", help="Where to start: MODEL, MODEL/LAYER or MODEL/LAYER/HEAD, from 1."),
+        typer.Argument(metavar="PLACE", help="Where to start: MODEL[/LAYER[/HEAD]][@VIEW[:IMAGE]], from 1."),
     ] = None,
     cache: CacheFolder = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Start at the list of runs, not where it was left.", show_default=False)
+    ] = False,
     theme: Annotated[
         Theme | None,
         typer.Option(help="Of the page; else $VITSCOPE_THEME, then what the terminal says.", show_default=False),
@@ -55,12 +58,13 @@ def browse(
 ) -> None:
     """Walk through models, layers and heads in the terminal.
 
-    Keys are shown at the foot of every page; ? shows all of them, q leaves.
+    Keys are shown at the foot of every page; ? shows all of them, q leaves. Without PLACE it starts where it was left.
 
     \b
     For example:
       vitscope browse
       vitscope browse mae/7/3
+      vitscope browse "mae/7/3@image:2?q=5,9"
       vitscope browse mae --keys "D l l" --screenshot distance.svg
     """
     talk = Talk.of(context, quiet=quiet, verbose=verbose)
@@ -80,7 +84,7 @@ def browse(
 
     from vitscope.tui.app import browse as start
 
-    start(folder, place, light=light)
+    start(folder, place, light=light, fresh=fresh)
 
 
 def _picture(cache: Path, file: Path, place: str | None, keys: str, size: str, light: bool | None) -> None:

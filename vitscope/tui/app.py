@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,15 +16,18 @@ from textual.events import Key, Paste, Resize
 from textual.message import Message
 from textual.worker import get_current_worker
 
+from vitscope.errors import VitscopeError
 from vitscope.store.reader import Run
-from vitscope.tui import keys, library
+from vitscope.tui import keys, library, memory
+from vitscope.tui.actions import perform
 from vitscope.tui.book import Book, needs
 from vitscope.tui.colors import Depth, detect, is_light
 from vitscope.tui.library import Item, Listing
-from vitscope.tui.place import starting
+from vitscope.tui.palettes import RAMPS
+from vitscope.tui.place import spelled, starting
 from vitscope.tui.prompt import inserted
 from vitscope.tui.screens import draw
-from vitscope.tui.state import State, opened
+from vitscope.tui.state import State
 from vitscope.tui.widgets.canvas import Canvas
 
 PATIENCE = 0.03  # seconds that an old frame stays while a new one's numbers are read
@@ -101,23 +105,23 @@ class Browser(App[None]):
         """Apply a key to the state and show the result."""
         before = self.state
         after = keys.press(before, key, self.book.facts(before))
-        binding = None if before.help or before.prompt else keys.find(key, before.view)
-        if binding is not None and binding.name == "refresh":
-            self.list_runs()
-            return
-        if before.view == "runs" and after.view != "runs":
-            after = self._into(after)
         self.state = after
         if after.quit is not None:
             self.exit(return_code=after.quit)
             return
+        perform(self)
         self.update()
 
-    def _into(self, state: State) -> State:
-        """Fill in which run is under the cursor."""
-        assert self.book.listing is not None
-        run = self.book.listing.runs[min(state.cursor, len(self.book.listing.runs) - 1)]
-        return opened(state, run.folder.name, run.geometry)
+    def say(self, sentence: str) -> None:
+        """Say something in the footer, until the next key."""
+        self.state = replace(self.state, message=sentence)
+        self.update()
+
+    def send(self, sequence: str) -> None:
+        """Send the terminal something that shows nothing."""
+        if self._driver is not None and sequence:
+            self._driver.write(sequence)
+            self._driver.flush()
 
     def update(self) -> None:
         """Draw the state if all it shows is there; otherwise have that read, and draw without it only if it is late."""
@@ -205,15 +209,32 @@ class Browser(App[None]):
         self.update()
 
 
-def browse(cache: Path, place: str | None = None, *, light: bool | None = None) -> None:
-    """Open the browser over `cache`, at `place` if there is one: MODEL, MODEL/LAYER or MODEL/LAYER/HEAD, from 1.
+def browse(cache: Path, place: str | None = None, *, light: bool | None = None, fresh: bool = False) -> None:
+    """Open the browser over `cache`, at `place` if there is one (see `place`), else where it was left the last time.
 
-    `light` chooses the theme; None: what the environment says.
-
-    Never returns: raises SystemExit with 0, 1 after a crash, 130 after ctrl+c, 128 + n after signal n. Raises
-    StoreError or ViewError before the screen is touched when there is no such place.
+    `light` chooses the theme; None: what the environment says. `fresh` starts at the list of runs. Never returns:
+    raises SystemExit with 0, 1 after a crash, 130 after ctrl+c, 128 + n after signal n. Raises VitscopeError before the
+    screen is touched when there is no such place.
     """
-    state = replace(starting(cache, place), light=is_light(os.environ) if light is None else light)
+    usual = is_light(os.environ) if light is None else light
+    state = replace(starting(cache, place), light=usual)
+    if place is None and not fresh:
+        state = left(cache, state)
     browser = Browser(cache, state, detect(os.environ))
     browser.run(mouse=False)
+    state = browser.state
+    if browser.book.listing is not None:
+        chosen = None if state.light == usual else state.light
+        memory.remember(cache, memory.Memory(spelled(state, browser.book.known()), state.palette, chosen))
     raise SystemExit(browser.return_code or 0)
+
+
+def left(cache: Path, state: State) -> State:
+    """`state` where the cache was left the last time; as it is where that cannot be found any more."""
+    found = memory.recall(cache)
+    if found is None:
+        return state
+    with suppress(VitscopeError):
+        state = replace(starting(cache, found.place), light=state.light)
+    palette = found.palette if found.palette in RAMPS else state.palette
+    return replace(state, palette=palette, light=state.light if found.light is None else found.light)

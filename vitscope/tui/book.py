@@ -26,7 +26,7 @@ from vitscope.tui.render.photo import scaled
 from vitscope.tui.results import Table, evaluations
 from vitscope.tui.side import MODELS as PEERS
 from vitscope.tui.side import Peer, moved
-from vitscope.tui.state import Facts, State, View
+from vitscope.tui.state import Facts, Known, State, View
 
 PHOTOGRAPHS = 64  # scaled to the size of a pane
 KEPT = 128 << 20  # bytes; the maps of one query take from a few hundred kilobytes to a few megabytes
@@ -157,16 +157,17 @@ class Book:
     def facts(self, state: State) -> Facts:
         """What the next key press may depend on."""
         run = self.run(state)
-        runs = len(self.listing.runs) if self.listing else 0
+        known = self.known()
         if run is None:
-            return Facts(runs=runs)
+            return Facts(runs=len(known), known=known)
         column = self.shown(state, run)
         order = column.values.argsort(axis=1, kind="stable").tolist() if isinstance(column, Column) else []
-        scores, table, known = self.scores(run), self.table(run), self.information(run)
+        scores, table, entries = self.scores(run), self.table(run), self.information(run)
         asked = state.view == "find" or state.prompt or state.finding.query or state.finding.like
         brought = searching.found(self, state, run) if asked else None
         return Facts(
-            runs=runs,
+            runs=len(known),
+            known=known,
             geometry=run.geometry,
             images=len(self.gallery(state)),
             quantities=self.quantities(run),
@@ -177,9 +178,20 @@ class Book:
             found=brought.spots if brought else (),
             searchable=searching.searchable(brought),
             masks=tuple(Masks(each.folder.name, modes(each.geometry)) for each in self.masks(run)),
-            entries=len(known) if isinstance(known, tuple) else 0,
+            entries=len(entries) if isinstance(entries, tuple) else 0,
             sheet=table.sheet(state.panels.sort) if isinstance(table, Table) else Sheet(),
             longest=deepest(scores[shown_score(state, scores)]) if isinstance(scores, dict) and scores else 0,
+        )
+
+    def known(self) -> tuple[Known, ...]:
+        """What places need to know of the runs, in the order of the page of runs."""
+        if self.listing is None:
+            return ()
+        vectors = {name for name, measured in self.listing.measured.items() if measured == ("vectors",)}
+        names = [run.folder.name for run in self.listing.runs]
+        return tuple(
+            Known(name, run.model, run.geometry, len(self.images.get(name, ())), (name in vectors, not run.complete))
+            for name, run in zip(names, self.listing.runs, strict=True)
         )
 
     def peers(self, state: State, run: Run) -> tuple[Peer, ...]:

@@ -103,8 +103,8 @@ def _keys(browser: Browser, word: str) -> list[str]:
 def words_of(presses: str) -> list[str]:
     """Keys and texts of a line; quotes keep spaces together.
 
-    >>> words_of("l l enter : 'palette magma' enter")
-    ['l', 'l', 'enter', ':', 'palette magma', 'enter']
+    >>> words_of("l l enter : 'palette cividis' enter")
+    ['l', 'l', 'enter', ':', 'palette cividis', 'enter']
     """
     reader = shlex.shlex(presses, posix=True, punctuation_chars=False)
     reader.whitespace_split, reader.commenters, reader.escape = True, "", ""

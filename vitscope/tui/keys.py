@@ -9,10 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import get_args
 
-from vitscope.tui import comparing, finding, moves, panels, side
+from vitscope.tui import command, comparing, finding, moves, panels, side
 from vitscope.tui.moves import Move
 from vitscope.tui.prompt import Prompt, Purpose, typed
-from vitscope.tui.state import Facts, State, View
+from vitscope.tui.state import Facts, State, View, jumped
 
 ALL = 10**6  # further than any model has layers or heads
 
@@ -68,7 +68,7 @@ BINDINGS: tuple[Binding, ...] = (
         Binding("run-first", ("g", "home"), "g", "first run", RUNS, moves.step_run(-ALL)),
         Binding("run-last", ("G", "end"), "G", "last run", RUNS, moves.step_run(ALL)),
         Binding("open", ("enter", "l", "right"), "⏎", "open the run", RUNS, moves.open_run, "open"),
-        Binding("refresh", ("r",), "r", "read the cache again", RUNS, moves.nothing, "read again"),
+        Binding("refresh", ("r",), "r", "read the cache again", RUNS, moves.ask("refresh"), "read again"),
     ),
     *_group(
         "Heads",
@@ -208,11 +208,16 @@ BINDINGS: tuple[Binding, ...] = (
         Binding("scale", ("u",), "u", "one scale a head, a layer, for all", MAPS, moves.scale, "scale"),
         Binding("log", ("\\",), "\\", "logarithmic scale", MAPS, moves.flip("log"), "log"),
         Binding("coverage", ("x",), "x", "AAAM divided by coverage", HEAD, moves.flip("corrected"), "coverage"),
+        Binding("last-place", ("`",), "`", "the last place, and back", EVERYWHERE, moves.last_place),
+        Binding("copy-place", ("y",), "y", "copy the name of this place", EVERYWHERE, moves.ask("copy-place")),
         Binding("palette", ("P",), "P", "the next palette", EVERYWHERE, moves.palette),
         Binding("theme", ("t",), "t", "light or dark", EVERYWHERE, moves.flip("light"), "light/dark"),
     ),
     *_group(
         "vitscope",
+        Binding(
+            "command", (":", "ctrl+p"), ":", "anything by its name", EVERYWHERE, moves.type_in("command"), "command"
+        ),
         Binding("help", ("?",), "?", "these keys", EVERYWHERE, moves.flip("help"), "help"),
         Binding("back", ("escape", "backspace"), "esc", "one step out", EVERYWHERE, moves.back, "back"),
         Binding("quit", ("q",), "q", "leave", EVERYWHERE, moves.leave, "leave"),
@@ -232,18 +237,30 @@ def press(state: State, key: str, facts: Facts) -> State:
         return moves.interrupt(state, facts)
     before = replace(state, message="", leaving=False)
     if state.prompt is not None:
-        return in_prompt(before, state.prompt, key, facts)
+        return jumped(before, in_prompt(before, state.prompt, key, facts))
     if state.help:
         return moves.in_help(before, key)
     binding = find(key, state.view)
-    return binding.move(before, facts) if binding else before
+    return jumped(before, binding.move(before, facts)) if binding else before
 
 
-TAKE: dict[Purpose, Callable[[State, Facts, str], State]] = {"find": finding.take}
+def options(state: State, facts: Facts, text: str) -> list[command.Option]:
+    """What a command that begins with `text` could be."""
+    return command.options(text, state, facts, BINDINGS)
+
+
+def _command(state: State, facts: Facts, text: str) -> State:
+    return command.run(state, facts, text, BINDINGS)
+
+
+TAKE: dict[Purpose, Callable[[State, Facts, str], State]] = {"find": finding.take, "command": _command}
 """What becomes of a typed line when Enter is pressed, by what it was typed for."""
 
 FOLLOW: dict[Purpose, Callable[[State, Facts, str], State]] = {"find": finding.follow}
 """What follows every letter of a line while it is typed; purposes that wait for Enter are not here."""
+
+COMPLETE: dict[Purpose, Callable[[State, Facts, str], list[command.Option]]] = {"command": options}
+"""What Tab can make of a line; it is listed above it."""
 
 
 def in_prompt(state: State, line: Prompt, key: str, facts: Facts) -> State:
@@ -252,7 +269,18 @@ def in_prompt(state: State, line: Prompt, key: str, facts: Facts) -> State:
         return replace(state, prompt=None)
     if key == "enter":
         return TAKE[line.purpose](replace(state, prompt=None), facts, line.text)
-    return written(state, typed(line, key), facts)
+    if key in {"tab", "shift+tab"}:
+        return completed(state, line, facts, 1 if key == "tab" else -1)
+    return written(state, replace(typed(line, key), stem=None), facts)
+
+
+def completed(state: State, line: Prompt, facts: Facts, by: int) -> State:
+    """The state after Tab in a line."""
+    find_options = COMPLETE.get(line.purpose)
+    if find_options is None:
+        return replace(state, prompt=line)
+    found = [option.line for option in find_options(state, facts, line.text if line.stem is None else line.stem)]
+    return written(state, command.complete(line, by, found), facts)
 
 
 def written(state: State, line: Prompt, facts: Facts) -> State:

@@ -7,15 +7,33 @@ from dataclasses import replace
 from typing import Literal
 
 from vitscope.tui.palettes import RAMPS
-from vitscope.tui.state import SCALES, Facts, State, View, enter
+from vitscope.tui.prompt import Purpose, prompt
+from vitscope.tui.state import SCALES, Facts, State, View, enter, opened
 
 Move = Callable[[State, Facts], State]
 Flag = Literal["averaged", "overlay", "log", "received", "corrected", "light", "help"]
 
 
-def nothing(state: State, _facts: Facts) -> State:
-    """For keys that the application itself acts on."""
-    return state
+def ask(what: str) -> Move:
+    """Have the application do something that a state cannot."""
+    return lambda state, _facts: replace(state, asked=(what, ""))
+
+
+def type_in(purpose: Purpose) -> Move:
+    """Begin to type a line."""
+
+    def move(state: State, _facts: Facts) -> State:
+        return replace(state, prompt=prompt(purpose, history=state.commands if purpose == "command" else ()))
+
+    return move
+
+
+def last_place(state: State, _facts: Facts) -> State:
+    """To the page before this one; pressed again, back."""
+    if state.last is None:
+        return replace(state, message="there is no place before this one yet")
+    here = replace(state, last=None, message="")
+    return replace(state.last, last=here, light=state.light, palette=state.palette, commands=state.commands)
 
 
 def step_run(by: int) -> Move:
@@ -28,8 +46,11 @@ def step_run(by: int) -> Move:
 
 
 def open_run(state: State, facts: Facts) -> State:
-    """Into the run under the cursor; the application fills in which one that is."""
-    return enter(state, "overview") if facts.runs else state
+    """Into the run under the cursor."""
+    if not facts.runs or state.cursor >= len(facts.known):
+        return state
+    run = facts.known[state.cursor]
+    return opened(enter(state, "overview"), run.name, run.geometry)
 
 
 def layer(by: int) -> Move:

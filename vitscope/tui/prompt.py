@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-Purpose = Literal["find", "command", "open"]
+Purpose = Literal["find", "command", "open", "export"]
 
 KEYS = "⏎ take  esc leave  ctrl+u empty"
 
@@ -19,6 +19,7 @@ class Prompt:
     at: int = 0
     history: tuple[str, ...] = ()  # lines taken before, the last one last
     back: int = 0  # how many of them Up has gone back
+    stem: str | None = None  # what was typed before Tab completed it
 
 
 def prompt(purpose: Purpose, text: str = "", history: tuple[str, ...] = ()) -> Prompt:

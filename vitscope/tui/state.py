@@ -21,6 +21,17 @@ Scale = Literal["head", "layer", "model"]
 SCALES: tuple[Scale, ...] = ("head", "layer", "model")
 
 
+@dataclass(frozen=True)
+class Known:
+    """A run of the cache, as far as places need it."""
+
+    name: str  # of its folder
+    model: str
+    geometry: Geometry
+    images: int  # in its gallery
+    lesser: tuple[bool, bool] = (False, False)  # whether it only holds vectors, whether it is not finished
+
+
 @dataclass(frozen=True, kw_only=True)
 class Facts:
     """What a key press may depend on besides the state: how far things go. Layers, heads and so on count from 0."""
@@ -35,6 +46,7 @@ class Facts:
     peers: tuple[Peer, ...] = ()  # models measured on the images of the open run, itself among them
     scores: tuple[str, ...] = ()  # what the page of tasks can show
     longest: int = 0  # layers of the deepest model there
+    known: tuple[Known, ...] = ()  # the runs on the page of runs, from the first line on
     sheet: Sheet = Sheet()  # noqa: RUF009 (frozen): the table of results
     masks: tuple[Masks, ...] = ()  # evaluations with masks of the open model
     entries: int = 0  # of the run information
@@ -71,6 +83,9 @@ class State:
     help: bool = False
     scroll: int = 0  # of the help
     message: str = ""  # shown in the footer until the next key
+    commands: tuple[str, ...] = ()  # lines that were typed after ":"
+    last: State | None = None  # the page before this one; it has none itself
+    asked: tuple[str, str] | None = None  # what the application is to do now, and with what
     leaving: bool = False  # ctrl+c was pressed once
     quit: int | None = None  # exit code
 
@@ -92,6 +107,13 @@ def enter(state: State, view: View) -> State:
     if view in state.trail:
         return replace(state, trail=state.trail[: state.trail.index(view) + 1])
     return replace(state, trail=(*state.trail, view))
+
+
+def jumped(before: State, after: State) -> State:
+    """`after` with the way back to `before`, where another page or another run is on screen now."""
+    if (before.run, before.trail) == (after.run, after.trail) or after.last is not before.last:
+        return after
+    return replace(after, last=replace(before, last=None, prompt=None, message="", help=False, asked=None))
 
 
 def opened(state: State, run: str, geometry: Geometry) -> State:

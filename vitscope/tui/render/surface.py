@@ -97,6 +97,12 @@ class Surface:
         if reverse:
             self.attr[part] |= REVERSE
 
+    def blank(self, rect: Rect) -> None:
+        """Wipe what was drawn in `rect`, for something that lies over the page."""
+        part = self._part(rect)
+        self.char[part], self.attr[part] = ord(" "), 0
+        self.fore[part], self.back[part] = self.theme.text, self.theme.panel
+
     def pixels(self, x: int, y: int, colours: np.ndarray) -> None:
         """Paint pixels, two above each other in a cell; `colours` of shape (2 × rows, columns), 24-bit integers."""
         rows, columns = colours.shape[0] // 2, colours.shape[1]

@@ -10,6 +10,7 @@ from vitscope.tui.palettes import theme
 from vitscope.tui.render.surface import Rect, Surface
 from vitscope.tui.screens import (
     cka,
+    command,
     curves,
     distance,
     find,
@@ -55,4 +56,5 @@ def draw(state: State, book: Book, width: int, height: int, depth: Depth) -> Sur
     page = keys.draw if state.help else PAGES[state.view]
     page(surface, body(surface), state, book)
     footer(surface, state)
+    command.draw(surface, state, book)
     return surface
