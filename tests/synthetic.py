@@ -173,7 +173,7 @@ def _results(geometry: Geometry, sample: list[np.ndarray], labels: list[int], cl
         per_image["entropy"].append(-(image * np.log(safe)).sum(-1).mean(-1))
         per_image["prefix-mass"].append(image[:, :, many:, :many].mean(-2))
         per_image["head-deviation"].append(spatial.std(1, ddof=min(1, geometry.heads - 1)).mean((-2, -1)))
-        per_image["position-deviation"].append(spatial.std(2, ddof=1).mean(-1))
+        per_image["position-deviation"].append(spatial.std(2, ddof=min(1, geometry.patches - 1)).mean(-1))
         per_image["class-attention"].append(image.mean(-2))
     lh = ("layer", "head")
     results = {

@@ -12,9 +12,10 @@ import numpy as np
 from vitscope.derive.aligned import aligned
 from vitscope.derive.heads import profile, tags
 from vitscope.derive.offset import offset
-from vitscope.derive.query import Query, query_map, received_map
+from vitscope.derive.query import Query, received_map
 from vitscope.derive.similar import shapes
 from vitscope.errors import DamagedError, NotMeasured, StoreError, VitscopeError
+from vitscope.geometry import Geometry
 from vitscope.store.reader import Cache, Run, load_run
 from vitscope.store.text import printable, shown
 from vitscope.tui import census, compare, information, measures, results
@@ -97,7 +98,7 @@ class Item:
     run: Path
     layer: int = 0
     image: int | None = None
-    query: Query = "spatial"
+    query: Query | Literal["register"] = "spatial"
     flag: bool = False  # aligned: divided by coverage; maps: attention received instead of given
     tokens: str = "all"
     others: tuple[Path, ...] = ()
@@ -227,12 +228,19 @@ def _layer_maps(attention: np.ndarray, item: Item, run: Run) -> tuple[np.ndarray
             row = attention[:, first:].mean(axis=-2, dtype=np.float64)
             return _grid(row[:, first:], run).astype(np.float32), row[:, :first].astype(np.float32)
         return _grid(tokens[:, first:], run).astype(np.float32), tokens[:, :first].astype(np.float32)
-    token = geometry.prefix.index("cls") if item.query == "cls" else geometry.token(*item.query)
+    token = _token(item.query, geometry)
     if item.flag:
         return received_map(attention, token, geometry).astype(np.float32), attention[:, :first, token].astype(
             np.float32
         )
-    return query_map(attention, item.query, geometry).astype(np.float32), attention[:, token, :first].astype(np.float32)
+    return _grid(attention[:, token, first:], run).astype(np.float32), attention[:, token, :first].astype(np.float32)
+
+
+def _token(query: Query | Literal["register"], geometry: Geometry) -> int:
+    """Index of a query token among all tokens; the first of the prefix for "register"."""
+    if isinstance(query, tuple):
+        return geometry.token(*query)
+    return geometry.prefix.index("cls") if query == "cls" else 0
 
 
 def _grid(tokens: np.ndarray, run: Run) -> np.ndarray:

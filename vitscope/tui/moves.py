@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Literal
 
+from vitscope.derive.query import instead_of_cls
 from vitscope.tui.palettes import RAMPS
 from vitscope.tui.prompt import Purpose, prompt
-from vitscope.tui.state import SCALES, Facts, State, View, enter, opened
+from vitscope.tui.state import SCALES, Facts, State, View, enter, instead, opened
 
 Move = Callable[[State, Facts], State]
 Flag = Literal["averaged", "overlay", "log", "received", "corrected", "light", "help"]
@@ -113,9 +114,10 @@ def query(kind: Literal["cls", "spatial", "patch"]) -> Move:
     def move(state: State, facts: Facts) -> State:
         if facts.geometry is None:
             return state
-        if kind == "cls" and "cls" not in facts.geometry.prefix:
-            return replace(state, message="this model has no CLS token")
-        return replace(state, kind=kind, patch=state.patch or facts.geometry.centre())
+        after = replace(state, kind=kind, patch=state.patch or facts.geometry.centre())
+        if kind != "cls":
+            return after
+        return replace(after, kind=instead(facts.geometry), message=instead_of_cls(facts.geometry)[1])
 
     return move
 

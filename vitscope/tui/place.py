@@ -177,7 +177,7 @@ class Aspect:
 def _query(state: State) -> str:
     if state.kind == "patch" and state.patch is not None:
         return f"{state.patch[0] + 1},{state.patch[1] + 1}"
-    return "" if state.kind == "cls" else "mean"
+    return "mean" if state.kind == "spatial" else ""
 
 
 def _put_query(state: State, value: str, geometry: Geometry) -> State | None:

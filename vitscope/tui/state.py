@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from vitscope.derive.query import Query
+from vitscope.derive.query import Query, instead_of_cls
 from vitscope.geometry import Geometry
 from vitscope.tui.features import START, Candidate, Features
 from vitscope.tui.finding import Finding, Spot
@@ -64,7 +64,7 @@ class State:
     layer: int = 0
     head: int = 0
     image: int = 0
-    kind: Literal["cls", "spatial", "patch"] = "cls"  # which query token
+    kind: Literal["cls", "register", "spatial", "patch"] = "cls"  # which query token; the first register
     patch: tuple[int, int] | None = None  # the last patch chosen, kept while CLS or the mean are looked at
     received: bool = False  # attention that the token receives (a column of A) instead of gives (a row)
     averaged: bool = False  # on the image page: the mean over all images instead of this one's attention
@@ -95,11 +95,11 @@ class State:
         return self.trail[-1]
 
     @property
-    def query(self) -> Query:
-        """The query token as `derive` names it."""
+    def query(self) -> Query | Literal["register"]:
+        """The query token as `derive` names it, or the first register, which stands in for CLS."""
         if self.kind == "patch" and self.patch is not None:
             return self.patch
-        return "cls" if self.kind == "cls" else "spatial"
+        return "spatial" if self.kind == "patch" else self.kind
 
 
 def enter(state: State, view: View) -> State:
@@ -107,6 +107,12 @@ def enter(state: State, view: View) -> State:
     if view in state.trail:
         return replace(state, trail=state.trail[: state.trail.index(view) + 1])
     return replace(state, trail=(*state.trail, view))
+
+
+def instead(geometry: Geometry) -> Literal["cls", "register", "spatial"]:
+    """CLS, or what stands in for it in a model without one: its first register, else the mean of all patches."""
+    name, _ = instead_of_cls(geometry)
+    return "cls" if name == "cls" else "spatial" if name == "spatial" else "register"
 
 
 def jumped(before: State, after: State) -> State:
@@ -121,7 +127,7 @@ def opened(state: State, run: str, geometry: Geometry) -> State:
     row_column = state.patch
     if row_column is not None:
         row_column = min(row_column[0], geometry.rows - 1), min(row_column[1], geometry.columns - 1)
-    kind = "spatial" if state.kind == "cls" and "cls" not in geometry.prefix else state.kind
+    kind = instead(geometry) if state.kind in {"cls", "register"} else state.kind
     return replace(
         state,
         run=run,

@@ -27,7 +27,8 @@ def draw(surface: Surface, rect: Rect, state: State, book: Book) -> None:
     upper = Rect(rect.x, rect.y, rect.width, rect.height - (strip // 2 + 4 if strip else 0))
     times, aaam = layout(run, upper)
     wide = _wide(run, times) if rect.width >= 60 else max(run.geometry.columns * times, 19 if aaam else 0)
-    bottom = maps.query(surface, Rect(rect.x, rect.y, max(wide, 26), upper.height), state, book, run, most=times)
+    room = wide + 1 if aaam and rect.width < 60 else max(wide, 26)
+    bottom = maps.query(surface, Rect(rect.x, rect.y, room, upper.height), state, book, run, most=times)
     x = rect.x + wide + (GAP if rect.width >= 60 else 2)
     if aaam:
         wide = max((2 * run.geometry.columns - 1) * aaam, 27)

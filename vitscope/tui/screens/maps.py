@@ -18,7 +18,7 @@ LARGEST = 6  # pixels per patch: beyond that a map says no more and costs bytes
 
 def asked(state: State) -> str:
     """The query token in words."""
-    name = {"cls": "CLS", "spatial": "all patches (mean)"}.get(state.kind)
+    name = {"cls": "CLS", "register": "reg1 for CLS", "spatial": "all patches (mean)"}.get(state.kind)
     if name is None and state.patch is not None:
         name = f"patch {state.patch[0] + 1},{state.patch[1] + 1}"
     return f"{'to' if state.received else 'from'} {name}"
@@ -43,6 +43,7 @@ def query(
     """Attention from (or to) the query token over the grid of patches; returns the row below it."""
     theme = surface.theme
     title = f"attention {asked(state)}"
+    title = title if len(title) <= rect.width else asked(state).removesuffix(" (mean)")
     surface.write(rect.x, rect.y, title, bold=True, width=min(len(title), rect.width))
     maps = book.maps(state, run, image=image)
     g = run.geometry

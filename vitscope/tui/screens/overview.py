@@ -8,7 +8,7 @@ from vitscope.tui.book import QUANTITIES, Book
 from vitscope.tui.library import Column, Failure, Maps
 from vitscope.tui.render.heat import Span, bar, span
 from vitscope.tui.render.surface import Rect, Surface
-from vitscope.tui.render.words import TAGS, counted, glyph
+from vitscope.tui.render.words import TAGS, glyph
 from vitscope.tui.screens import maps, numbers, peek
 from vitscope.tui.screens.cells import Cells, Head, choose, draw_cell, small, thumb
 from vitscope.tui.screens.frame import failed, gone
@@ -122,17 +122,21 @@ def _below(surface: Surface, rect: Rect, cells: Cells, state: State, book: Book,
 
 
 def _legend(surface: Surface, rect: Rect, book: Book, run: Run) -> None:
-    """Every tag with its character and how many heads have it, in columns."""
+    """Every tag with its character and how many heads have it: in columns, closer together, or without its name."""
     tags = book.tags(run)
     if not isinstance(tags, list):
         return
-    found = [tag.name for layer in tags for head in layer for tag in {t.name: t for t in head}.values()]
-    across = max(1, rect.width // 26)
-    names = [name for name in TAGS if name in found]
-    for i, name in enumerate(names):
-        x, y = rect.x + (i % across) * 26, rect.y + i // across
+    every = [tag.name for layer in tags for head in layer for tag in {t.name: t for t in head}.values()]
+    found = {name: every.count(name) for name in TAGS if name in every}
+    entries = [(glyph(name, ""), name, str(count)) for name, count in found.items()]
+    closer = 3 + max((len(f"{name} {count}") for _, name, count in entries), default=0)
+    ways = [(wide, max(1, (rect.width + 2) // wide)) for wide in (26, closer, 6)]
+    wide, across = next((way for way in ways if -(-len(entries) // way[1]) <= rect.height), ways[-1])
+    named = wide > 6
+    for i, (character, name, count) in enumerate(entries):
+        x, y = rect.x + (i % across) * wide, rect.y + i // across
         if y >= rect.bottom:
             return
-        surface.write(x, y, glyph(name, ""), numbers.colour(name, light=surface.theme.light), bold=True)
-        x = surface.write(x + 2, y, name, surface.theme.dim)
-        surface.write(x + 1, y, counted(found.count(name), "head").split(" head", maxsplit=1)[0])
+        surface.write(x, y, character, numbers.colour(name, light=surface.theme.light), bold=True)
+        x = surface.write(x + 2, y, name, surface.theme.dim) + 1 if named else x + 2
+        surface.write(x, y, count)
