@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -55,6 +56,8 @@ def test_the_whole_waits_for_a_part_in_another_process(tmp_path: Path) -> None:
         with pytest.raises(BusyError, match=f"process {other.process.pid} "), lock(tmp_path, (1, 2)):
             pass
         other.say("")
+        while (tmp_path / "lock").exists():  # until it has let go
+            time.sleep(0.01)
         with lock(tmp_path, (1, 2)):
             assert other.take(tmp_path).startswith(f"busy: {tmp_path} (--shard 1/2) is being written by process")
             other.say("")
