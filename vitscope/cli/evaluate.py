@@ -11,13 +11,11 @@ import typer
 from vitscope import catalog
 from vitscope.cli import task_options as own
 from vitscope.cli.extract import (
-    HOW,
     SKIPPED_SHOWN,
     Precision,
     Preprocess,
     Protocol,
     image_size,
-    in_turn,
     resources_of,
 )
 from vitscope.cli.options import (
@@ -33,7 +31,9 @@ from vitscope.cli.options import (
     torchscript,
 )
 from vitscope.cli.talk import Talk
+from vitscope.cli.together import HOW, Shard, check_alone, in_turn, part_of, summarise_part
 from vitscope.cli.watch import duration, watch
+from vitscope.run import supervisor
 
 if TYPE_CHECKING:
     from vitscope.run.request import Report
@@ -116,6 +116,7 @@ def evaluate(
             rich_help_panel=HOW,
         ),
     ] = None,
+    shard: Shard = None,
     cache: CacheFolder = None,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -129,6 +130,7 @@ def evaluate(
       vitscope evaluate knn --model mae --data IMAGENET
       vitscope show summary --model mae
     """
+    supervisor.watched()
     talk, models = Talk.of(context, quiet=quiet, verbose=verbose), expand(model)
     catalog.find("task", catalog.TASKS, task)
     if checkpoint is not None and len(models) > 1:
@@ -137,9 +139,9 @@ def evaluate(
         tokens=tokens, k=k, temperature=temperature, crop_query=crop_query, native=native, clusters=clusters,
         dense=dense, mass=mass, threshold=threshold, sequences=sequences, masks=masks, pairs=pairs, split=split,
     )  # fmt: skip
-    crop, store = image_size(size) if size else None, cache_folder(cache)
-    resources, number_format = resources_of(device, batch_size, workers, precision)
-    folder = data or _configured(task, dataset) or _embedded(talk, task, store)
+    crop, store, piece = image_size(size) if size else None, cache_folder(cache), part_of(shard, restart=restart)
+    resources, number_format = resources_of(device, batch_size, workers, precision, piece)
+    folder = data or _configured(task, dataset) or _embedded(talk, task, store, piece)
 
     def one(name: str) -> None:
         with watch(talk, name, "steps") as watcher:
@@ -163,12 +165,16 @@ def evaluate(
                 restart=restart,
             )
             report = run(request, resources, store, watcher)
-        _summarise(talk, task, name, report)
+        if piece is not None and talk.speaks:
+            summarise_part(talk, name, piece, report)
+        elif talk.speaks:
+            _summarise(talk, task, name, report)
         if masks is not None and report.reused:
             talk.warn(f"{name} was evaluated before, so no masks were written: --restart writes them")
 
     in_turn(models, one)
-    _next(talk, task, models, cache)
+    if piece is None:
+        _next(talk, task, models, cache)
 
 
 def _configured(task: str, dataset: str | None) -> Path | None:
@@ -181,10 +187,11 @@ def _configured(task: str, dataset: str | None) -> Path | None:
     return Path(named[0]).expanduser() if named else None
 
 
-def _embedded(talk: Talk, task: str, cache: Path) -> Path:
+def _embedded(talk: Talk, task: str, cache: Path, shard: tuple[int, int] | None) -> Path:
     """The embedded world's data for this task, drawn into the cache if they are not there yet."""
     from vitscope.demo import tour
 
+    check_alone(shard)
     kinds = catalog.TASKS[task].kinds
     settings = " or ".join(f"data.{kind}" for kind in kinds)
     talk.say(f"no --data and no setting {settings}: taking the {kinds[0]} of the embedded world")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -24,9 +23,10 @@ from vitscope.cli.options import (
     expand,
     torchscript,
 )
-from vitscope.cli.talk import Talk, fail
+from vitscope.cli.talk import Talk
+from vitscope.cli.together import HOW, Shard, check_alone, in_turn, part_of, summarise_part
 from vitscope.cli.watch import duration, watch
-from vitscope.errors import DataError, VitscopeError
+from vitscope.run import supervisor
 
 if TYPE_CHECKING:
     from vitscope.run.extract import Report
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 UNASKED = ("images", "imagenet")  # the kinds of data that are taken, if set, where nothing is asked for
 SKIPPED_SHOWN = 5  # skipped files listed by name; --verbose lists all
-HOW = "How it is run (changes no number's meaning)"
 
 
 class Precision(StrEnum):
@@ -111,10 +110,11 @@ def chosen_data(talk: Talk, data: Path | None, dataset: str | None) -> tuple[Pat
     return None
 
 
-def embedded(talk: Talk, cache: Path) -> tuple[Path, str]:
+def embedded(talk: Talk, cache: Path, shard: tuple[int, int] | None) -> tuple[Path, str]:
     """The embedded world's images, drawn into the cache if they are not there yet, and their kind."""
     from vitscope.demo import tour
 
+    check_alone(shard)
     settings = " or ".join(f"data.{kind}" for kind in UNASKED)
     talk.say(f"no --data and no setting {settings}: taking the images of the embedded world")
     with watch(talk, "the world") as watcher:
@@ -184,6 +184,7 @@ def extract(
             rich_help_panel=HOW,
         ),
     ] = None,
+    shard: Shard = None,
     cache: CacheFolder = None,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -196,14 +197,14 @@ def extract(
     For example:
       vitscope extract --model mae --data PHOTOS
     """
+    supervisor.watched()
     talk, models = Talk.of(context, quiet=quiet, verbose=verbose), expand(model)
     if checkpoint is not None and len(models) > 1:
         raise typer.BadParameter("one file holds the weights of one model: give one --model", param_hint="--checkpoint")
-    crop = image_size(size) if size else None
+    crop, piece = image_size(size) if size else None, part_of(shard, restart=restart)
     names, store = metric_names(metrics), cache_folder(cache)
-    folder, kind = chosen_data(talk, data, dataset) or embedded(talk, store)
-
-    resources, number_format = resources_of(device, batch_size, workers, precision)
+    folder, kind = chosen_data(talk, data, dataset) or embedded(talk, store, piece)
+    resources, number_format = resources_of(device, batch_size, workers, precision, piece)
 
     def one(name: str) -> None:
         with watch(talk, name) as watcher:
@@ -227,13 +228,20 @@ def extract(
                 restart=restart,
             )
             report = run(request, resources, store, watcher)
-        summarise(talk, name, report, cache)
+        if piece is not None and talk.speaks:
+            summarise_part(talk, name, piece, report)
+        elif talk.speaks:
+            summarise(talk, name, report, cache)
 
     in_turn(models, one)
 
 
 def resources_of(
-    device: str | None, batch_size: int | None, workers: int | None, precision: Precision | None
+    device: str | None,
+    batch_size: int | None,
+    workers: int | None,
+    precision: Precision | None,
+    shard: tuple[int, int] | None,
 ) -> tuple[Resources, str]:
     """How to run, and the number format: options first, then settings, then what fits any machine."""
     from vitscope import config
@@ -244,29 +252,9 @@ def resources_of(
         device=device or settings["device"] or "auto",
         batch_size=batch_size or settings["batch_size"],
         workers=workers if workers is not None else settings["workers"],
+        shard=shard,
     )
     return resources, precision.value if precision else settings["precision"] or "fp32"
-
-
-def in_turn(models: list[str], one: Callable[[str], None]) -> None:
-    """Call `one` with every model; one that fails stops no other, and the last error names all that failed.
-
-    What is wrong with the images is wrong for every model: DataError stops at once.
-    """
-    if len(models) == 1:
-        one(models[0])
-        return
-    failed = []
-    for name in models:
-        try:
-            one(name)
-        except DataError:
-            raise
-        except VitscopeError as error:
-            fail(f"{name}: {error}")
-            failed.append(name)
-    if failed:
-        raise VitscopeError(f"{len(failed)} of {len(models)} models failed: {', '.join(failed)}.")
 
 
 def summarise(talk: Talk, model: str, report: Report, cache: Path | None) -> None:

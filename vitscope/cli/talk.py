@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from vitscope.run import supervisor
+
 if TYPE_CHECKING:
     import typer
     from rich.console import Console, RenderableType
@@ -30,27 +32,33 @@ class Talk:
 
     quiet: bool = False
     verbose: bool = False
+    rank: int = 0  # of several processes that do one thing together; rank 0 speaks, the others only warn
+
+    @property
+    def speaks(self) -> bool:
+        """Whether results and messages are for this process to say."""
+        return self.rank == 0
 
     @classmethod
     def of(cls, context: typer.Context, *, quiet: bool, verbose: bool) -> Talk:
         """The options of a command, together with those typed before its name (`vitscope --quiet models`)."""
         before = context.obj if isinstance(context.obj, cls) else cls()
-        return cls(quiet=quiet or before.quiet, verbose=verbose or before.verbose)
+        return cls(quiet=quiet or before.quiet, verbose=verbose or before.verbose, rank=supervisor.rank())
 
     def say(self, sentence: str, screen: Console | None = None) -> None:
         """A message for a person; left out by --quiet. `screen`: the stderr console that a progress bar is on."""
-        if not self.quiet:
+        if not self.quiet and self.speaks:
             note(sentence, screen=screen)
 
     def detail(self, sentence: str) -> None:
         """A message that only --verbose asks for."""
-        if self.verbose and not self.quiet:
+        if self.verbose and not self.quiet and self.speaks:
             note(sentence, "dim")
 
     def warn(self, sentence: str, screen: Console | None = None) -> None:
         """A message about something that went less well than hoped; left out by --quiet."""
         if not self.quiet:
-            note(sentence, "yellow", screen)
+            note(sentence if self.speaks else f"rank {self.rank}: {sentence}", "yellow", screen)
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -111,7 +119,9 @@ def note(sentence: str, style: str = "", screen: Console | None = None) -> None:
 
 
 def fail(sentence: str) -> None:
-    """Print why a command failed: `vitscope: …` on stderr, even under --quiet."""
+    """Print why a command failed: `vitscope: …` on stderr, even under --quiet. Nothing if another rank says it."""
+    if not sentence:
+        return
     from rich.text import Text
 
     screen = console(stderr=True)

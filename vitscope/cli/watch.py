@@ -89,7 +89,7 @@ def watch(talk: Talk, label: str, unit: str = "images") -> Lines | Bar:
     """A bar if stderr is a terminal that can redraw a line and --quiet was not given, else lines."""
     screen = console(stderr=True)
     redraws = screen.is_terminal and not screen.is_dumb_terminal
-    return Bar(talk, label, unit) if redraws and not talk.quiet else Lines(talk, label, unit)
+    return Bar(talk, label, unit) if redraws and talk.speaks and not talk.quiet else Lines(talk, label, unit)
 
 
 def pace(fresh: int, seconds: float, done: int, total: int, unit: str = "images") -> str:

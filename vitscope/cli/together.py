@@ -1,0 +1,88 @@
+"""Several processes on one run, as a command sees it: `--shard`, and the ranks of torchrun, of which one speaks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vitscope.cli.talk import Talk, fail
+from vitscope.cli.watch import duration
+from vitscope.errors import DataError, RankError, VitscopeError
+from vitscope.run.supervisor import launched
+
+if TYPE_CHECKING:
+    from vitscope.run.request import Report
+
+HOW = "How it is run (changes no number's meaning)"
+Shard = Annotated[
+    str | None,
+    typer.Option(
+        "--shard",
+        metavar="I/N",
+        help="Only one part of N; the same command without it makes the results.",
+        show_default=False,
+        rich_help_panel=HOW,
+    ),
+]
+NAMED = 20  # missing shards listed by number
+
+
+def part_of(text: str | None, *, restart: bool) -> tuple[int, int] | None:
+    """(I, N) out of `I/N`; BadParameter for anything else, and where every part would forget what the others did.
+
+    >>> part_of("2/4", restart=False)
+    (2, 4)
+    """
+    if text is None:
+        return None
+    match = re.fullmatch(r"([0-9]{1,5})/([0-9]{1,5})", text)
+    if match is None or not 1 <= int(match[1]) <= int(match[2]):
+        raise typer.BadParameter(f"{text!r} is not a part such as 1/4, from 1/4 to 4/4", param_hint="--shard")
+    if restart:
+        raise typer.BadParameter("a part cannot restart the whole run: leave out --restart", param_hint="--shard")
+    return int(match[1]), int(match[2])
+
+
+def check_alone(shard: tuple[int, int] | None) -> None:
+    """BadParameter where several processes would draw the embedded world into one cache at once."""
+    if shard is not None or launched():
+        raise typer.BadParameter("several processes need a folder that is there: name it", param_hint="--data")
+
+
+def in_turn(models: list[str], one: Callable[[str], None]) -> None:
+    """Call `one` with every model; one that fails stops no other, and the last error names all that failed.
+
+    What is wrong with the images is wrong for every model: DataError stops at once.
+    """
+    if len(models) == 1:
+        one(models[0])
+        return
+    failed, said = [], True
+    for name in models:
+        try:
+            one(name)
+        except DataError:
+            raise
+        except VitscopeError as error:
+            said = bool(str(error))  # else another rank says it
+            fail(f"{name}: {error}" if said else "")
+            failed.append(name)
+    if failed:
+        names = ", ".join(failed)
+        raise VitscopeError(f"{len(failed)} of {len(models)} models failed: {names}.") if said else RankError("")
+
+
+def summarise_part(talk: Talk, name: str, shard: tuple[int, int], report: Report) -> None:
+    """What a part has done, and what is left, on stderr; the run's folder on stdout."""
+    missing = ", ".join(str(number + 1) for number in report.missing[:NAMED])
+    more = " …" if len(report.missing) > NAMED else ""
+    left = (
+        f"still missing: shard {missing}{more}"
+        if report.missing
+        else "nothing is missing: the same command without --shard makes the results"
+    )
+    talk.say(f"{name}: part {shard[0]}/{shard[1]} is measured ({duration(report.seconds)}); {left}")
+    typer.echo(report.folder)
