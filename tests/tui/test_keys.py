@@ -197,7 +197,7 @@ def test_ways_of_looking():
     assert press(state, "r", FACTS).received
     assert press(state, "x", FACTS).corrected
     assert press(at("image"), "A", FACTS).averaged
-    assert not press(at("image"), "o", FACTS).overlay
+    assert not press(at("image"), "w", FACTS).overlay
     assert press(state, "t", FACTS).light
     assert press(state, "P", FACTS).palette != state.palette
 

@@ -18,18 +18,22 @@ from textual.worker import get_current_worker
 
 from vitscope.errors import VitscopeError
 from vitscope.store.reader import Run
-from vitscope.tui import keys, library, memory
+from vitscope.store.text import printable
+from vitscope.tui import keys, library, memory, opening
 from vitscope.tui.actions import perform
 from vitscope.tui.book import Book, needs
 from vitscope.tui.colors import Depth, detect, is_light
 from vitscope.tui.library import Item, Listing
+from vitscope.tui.live import Cancelled, Picture, Worker
+from vitscope.tui.opening import Asked
 from vitscope.tui.palettes import RAMPS
 from vitscope.tui.place import spelled, starting
-from vitscope.tui.prompt import inserted
+from vitscope.tui.prompt import Prompt, inserted, prompt
 from vitscope.tui.screens import draw
 from vitscope.tui.state import State
 from vitscope.tui.widgets.canvas import Canvas
 
+NAMES = 20  # of files that are named at most
 PATIENCE = 0.03  # seconds that an old frame stays while a new one's numbers are read
 
 
@@ -51,6 +55,25 @@ class Loaded(Message):
         self.value = value
 
 
+class Looked(Message):
+    """The process with the model has answered: a picture, why there is none, or nothing if it was given up."""
+
+    def __init__(self, asked: Asked, answer: Picture | str | None) -> None:
+        super().__init__()
+        self.asked = asked
+        self.answer = answer
+
+
+class Completed(Message):
+    """What the path in a line can go on with."""
+
+    def __init__(self, line: Prompt, text: str, names: list[str]) -> None:
+        super().__init__()
+        self.line = line
+        self.text = text
+        self.names = names
+
+
 class Browser(App[None]):
     """The browser over one cache."""
 
@@ -65,6 +88,7 @@ class Browser(App[None]):
         self.state = state
         self.depth: Depth = depth
         self.book = Book()
+        self.live = Worker()
         self._reading: set[Item] = set()
         self._late = False
 
@@ -78,6 +102,10 @@ class Browser(App[None]):
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, self.exit, None, 128 + number)
         self.list_runs()
+
+    def on_unmount(self) -> None:
+        """However the browser ends, so does the process with the model."""
+        self.live.close()
 
     def on_resize(self, _event: Resize) -> None:
         """Draw for the new size; at the start, give the list of runs a moment to be there."""
@@ -104,12 +132,76 @@ class Browser(App[None]):
     def action_key(self, key: str) -> None:
         """Apply a key to the state and show the result."""
         before = self.state
+        if before.prompt is not None and before.prompt.purpose == "open" and key == "tab":
+            self.complete(before.prompt)
+            return
         after = keys.press(before, key, self.book.facts(before))
         self.state = after
         if after.quit is not None:
             self.exit(return_code=after.quit)
             return
+        if after.opening.asked is not before.opening.asked:
+            self._ask(before)
         perform(self)
+        self.update()
+
+    def _ask(self, before: State) -> None:
+        """Give up what was asked for before, and have what is asked for now looked at."""
+        if before.opening.asked is not None:
+            self.live.cancel()
+        asked, run = self.state.opening.asked, self.book.run(self.state)
+        if asked is None or run is None:
+            return
+        doing = "looks at" if self.live.warm else "is loaded to look at"
+        name = run.model.rpartition("/")[2]
+        self.state = opening.changed(self.state, doing=f"{name} {doing} {printable(Path(asked.path).name)} …")
+        self.look(run, asked)
+
+    @work(thread=True, group="live")
+    def look(self, run: Run, asked: Asked) -> None:
+        """Have the process run its model on an image."""
+        if self.state.opening.asked is not asked:
+            return
+        answer: Picture | str | None = None
+        try:
+            answer = self.live.look(run, Path(asked.path))
+        except (VitscopeError, OSError) as error:
+            answer = printable(str(error))
+        except Cancelled:
+            pass
+        self.post_message(Looked(asked, answer))
+
+    def on_looked(self, event: Looked) -> None:
+        """Show the image; or say why there is none."""
+        state = self.state
+        if state.opening.asked is event.asked:
+            state = opening.changed(state, asked=None, doing="")
+            if isinstance(event.answer, str):
+                state = replace(state, message=event.answer)
+        elif isinstance(event.answer, str):
+            return  # nobody waits for it any more
+        if isinstance(event.answer, Picture):
+            image = self.book.shots.keep(event.asked, event.answer)
+            self.book.photographs.clear()
+            said = f"{event.answer.name}: {event.answer.seconds:.1f} s on {event.answer.device}"
+            there = state.run == event.asked.run and state.prompt is None and not state.help
+            state = opening.shown(state, image, said) if there else replace(state, message=said)
+        self.state = state
+        self.update()
+
+    @work(thread=True, exclusive=True, group="files")
+    def complete(self, line: Prompt) -> None:
+        """Read the names of files that the path in a line could go on with."""
+        self.post_message(Completed(line, *opening.completed(line.text)))
+
+    def on_completed(self, event: Completed) -> None:
+        """Write the path on as far as it is clear; where it is not, name some of the ways on."""
+        if self.state.prompt is not event.line:
+            return
+        names = event.names
+        said = "" if len(names) == 1 else f"{'   '.join(names[:NAMES])}{' …' if len(names) > NAMES else ''}"
+        line = prompt("open", event.text, event.line.history)
+        self.state = replace(self.state, prompt=line, message=said or ("" if names else "no folder or image so named"))
         self.update()
 
     def say(self, sentence: str) -> None:
@@ -203,7 +295,7 @@ class Browser(App[None]):
 
     def on_listed(self, event: Listed) -> None:
         """Show the runs; forget items of runs that may have changed."""
-        self.book = Book(listing=event.listing, images=event.images)
+        self.book = Book(listing=event.listing, images=event.images, shots=self.book.shots)
         count = len(event.listing.runs)
         self.state = replace(self.state, cursor=max(0, min(self.state.cursor, count - 1)))
         self.update()

@@ -21,6 +21,7 @@ from vitscope.tui.features import Candidate
 from vitscope.tui.information import Entry
 from vitscope.tui.library import Column, Failure, Item, Listing, Maps, Numbers
 from vitscope.tui.measures import Norms, Saliency, modes
+from vitscope.tui.opening import Shots
 from vitscope.tui.panels import Masks, Sheet
 from vitscope.tui.render.photo import scaled
 from vitscope.tui.results import Table, evaluations
@@ -62,6 +63,7 @@ class Book:
     images: dict[str, list[str]] = field(default_factory=dict)  # run -> names of its gallery
     photographs: dict[tuple[Path, int, int, int], np.ndarray] = field(default_factory=dict)
     census: Census = field(default_factory=Census)
+    shots: Shots = field(default_factory=Shots)
 
     def photograph(self, state: State, run: Run, rows: int, columns: int) -> np.ndarray | None:
         """The state's image as rows × columns pixels; made once for each size."""
@@ -93,8 +95,13 @@ class Book:
         return self.listing.run(state.run) if self.listing else None
 
     def gallery(self, state: State) -> list[str]:
-        """Names of the gallery's images."""
-        return self.images.get(state.run or "", [])
+        """Names of the gallery's images, then of those opened live."""
+        return self.images.get(state.run or "", []) + self.shots.names()
+
+    def _unseen(self, state: State, run: Run) -> str:
+        """The path of the live image on screen, if the open run's model has not seen it."""
+        path = self.shots.path(state.image) if state.view == "image" else None
+        return "" if path is None or self.shots.picture(run.folder.name, state.image) else path
 
     def numbers(self, run: Run) -> Numbers | Failure | None:
         """The stored numbers of every head."""
@@ -118,11 +125,11 @@ class Book:
 
     def maps(self, state: State, run: Run, *, image: int | None = None) -> Maps | Failure | None:
         """The maps of the state's query token, in the mean or in one image."""
-        return self.get(_maps(state, run, image))
+        return self.get(_maps(state, run, image, self.shots))
 
     def picture(self, state: State, run: Run) -> np.ndarray | Failure | None:
         """The crop of the state's image, (rows, columns, 3) uint8."""
-        return self.get(Item("picture", run.folder, image=state.image))
+        return self.get(_crop(state, run, self.shots))
 
     def column(self, run: Run, name: str) -> Column | Failure | None:
         """A number of every head, why it is missing, or None while it is read."""
@@ -170,6 +177,8 @@ class Book:
             known=known,
             geometry=run.geometry,
             images=len(self.gallery(state)),
+            live=len(self.shots.paths),
+            unseen=self._unseen(state, run),
             quantities=self.quantities(run),
             order=tuple(map(tuple, order)),
             candidates=tuple(Candidate(each.folder.name, each.geometry) for each in self.candidates()),
@@ -268,8 +277,13 @@ def _size(value: object) -> int:
     return sum(part.nbytes for part in parts if isinstance(part, np.ndarray))
 
 
-def _maps(state: State, run: Run, image: int | None = None) -> Item:
-    return Item("maps", run.folder, image=image, query=state.query, flag=state.received)
+def _maps(state: State, run: Run, image: int | None = None, shots: Shots | None = None) -> Item:
+    live = shots.picture(run.folder.name, image) if shots and image is not None else None
+    return Item("maps", run.folder, image=image, query=state.query, flag=state.received, live=live)
+
+
+def _crop(state: State, run: Run, shots: Shots) -> Item:
+    return Item("picture", run.folder, image=state.image, live=shots.picture(run.folder.name, state.image))
 
 
 def _aligned(state: State, run: Run) -> Item:
@@ -369,8 +383,8 @@ def _heads(state: State, run: Run, book: Book) -> list[Item]:
     masks = _saliency(state if state.view == "saliency" else None, run, book)
     slow += [masks] if masks else []
     if state.view == "image":
-        maps = _maps(state, run, None if state.averaged else state.image)
-        return [maps, Item("picture", run.folder, image=state.image), numbers, *slow[1:]]
+        maps = _maps(state, run, None if state.averaged else state.image, book.shots)
+        return [maps, _crop(state, run, book.shots), numbers, *slow[1:]]
     if state.view == "head":
         return [_maps(state, run), numbers, *slow, _aligned(replace(state, corrected=False), run)]
     return [numbers, _maps(state, run), *slow]

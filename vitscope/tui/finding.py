@@ -60,7 +60,7 @@ def follow(state: State, facts: Facts, text: str) -> State:
     """The results of what is typed so far; what is not understood or not finished keeps the results before it."""
     if text == state.finding.query:
         return state
-    last = "" if text.endswith(" ") else text.split(" ")[-1].lstrip("-").casefold()
+    last = "" if text.endswith(" ") else text.rpartition(" ")[2].lstrip("-").casefold()
     unfinished = last and any(name.casefold().startswith(last) for name in (*facts.searchable, *WORDS))
     if unfinished or not understood(text, facts.searchable):
         return changed(state, query=text)

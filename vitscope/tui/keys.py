@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import get_args
 
-from vitscope.tui import command, comparing, finding, moves, panels, side
+from vitscope.tui import command, comparing, finding, moves, opening, panels, side
 from vitscope.tui.moves import Move
 from vitscope.tui.prompt import Prompt, Purpose, typed
 from vitscope.tui.state import Facts, State, View, jumped
@@ -153,7 +153,9 @@ BINDINGS: tuple[Binding, ...] = (
         Binding("swap", ("x",), "x", "rows become columns", CKA, comparing.swap, "swap"),
         Binding("tokens", ("v",), "v", "all tokens, patches or CLS", CKA, comparing.tokens(1), "tokens"),
         Binding("tokens-back", ("V",), "V", "the tokens before", CKA, comparing.tokens(-1)),
-        Binding("branch", ("v",), "v", "attention, MLP, or norms of tokens", RESIDUAL, comparing.branch, "branch, norms"),
+        Binding(
+            "branch", ("v",), "v", "attention, MLP, or norms of tokens", RESIDUAL, comparing.branch, "branch, norms"
+        ),
         Binding("score", ("v", "j", "down"), "j ↓ v", "the next number", CURVES, comparing.score(1), "number", "v V"),
         Binding("score-back", ("V", "k", "up"), "k ↑ V", "the number before", CURVES, comparing.score(-1)),
     ),
@@ -179,6 +181,7 @@ BINDINGS: tuple[Binding, ...] = (
         Binding("picture", ("enter",), "⏎", "this head over an image", HEAD, moves.go("image")),
         Binding("image", ("i",), "i", "over an image; there: the next one", IN_RUN, moves.picture(1), "image"),
         Binding("previous-image", ("I",), "I", "the previous image", IMAGE, moves.picture(-1)),
+        Binding("live", ("o",), "o", "open an image, and run the model on it", WITH_RUN, opening.begin, "open"),
         Binding("overview", ("O",), "O", "all heads", WITH_RUN, moves.go("overview")),
         Binding("layer", ("L",), "L", "all heads of a layer", WITH_RUN, moves.go("layer"), "layer"),
         Binding("distance", ("D",), "D", "heads by layer, as dots", WITH_RUN, moves.plot_distance, "dots"),
@@ -204,7 +207,7 @@ BINDINGS: tuple[Binding, ...] = (
         Binding("info-first", ("g", "home"), "g", "the first entry", INFO, panels.scroll(-ALL)),
         Binding("info-last", ("G", "end"), "G", "the last entry", INFO, panels.scroll(ALL)),
         Binding("source", ("A",), "A", "this image, or the mean of all", IMAGE, moves.flip("averaged"), "all images"),
-        Binding("overlay", ("o",), "o", "over the photograph, or without it", IMAGE, moves.flip("overlay"), "overlay"),
+        Binding("overlay", ("w",), "w", "over the photograph, or without it", IMAGE, moves.flip("overlay"), "overlay"),
         Binding("scale", ("u",), "u", "one scale a head, a layer, for all", MAPS, moves.scale, "scale"),
         Binding("log", ("\\",), "\\", "logarithmic scale", MAPS, moves.flip("log"), "log"),
         Binding("coverage", ("x",), "x", "AAAM divided by coverage", HEAD, moves.flip("corrected"), "coverage"),
@@ -240,6 +243,8 @@ def press(state: State, key: str, facts: Facts) -> State:
         return jumped(before, in_prompt(before, state.prompt, key, facts))
     if state.help:
         return moves.in_help(before, key)
+    if state.opening.asked is not None and key == "escape":
+        return opening.give_up(before)
     binding = find(key, state.view)
     return jumped(before, binding.move(before, facts)) if binding else before
 
@@ -253,7 +258,11 @@ def _command(state: State, facts: Facts, text: str) -> State:
     return command.run(state, facts, text, BINDINGS)
 
 
-TAKE: dict[Purpose, Callable[[State, Facts, str], State]] = {"find": finding.take, "command": _command}
+TAKE: dict[Purpose, Callable[[State, Facts, str], State]] = {
+    "find": finding.take,
+    "open": opening.take,
+    "command": _command,
+}
 """What becomes of a typed line when Enter is pressed, by what it was typed for."""
 
 FOLLOW: dict[Purpose, Callable[[State, Facts, str], State]] = {"find": finding.follow}

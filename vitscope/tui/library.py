@@ -19,6 +19,7 @@ from vitscope.geometry import Geometry
 from vitscope.store.reader import Cache, Run, load_run
 from vitscope.store.text import printable, shown
 from vitscope.tui import census, compare, information, measures, results
+from vitscope.tui.live import Picture
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,7 @@ class Item:
     flag: bool = False  # aligned: divided by coverage; maps: attention received instead of given
     tokens: str = "all"
     others: tuple[Path, ...] = ()
+    live: Picture | None = None  # maps, picture: what the model saw of an image that was opened in the browser
 
     @property
     def slow(self) -> bool:
@@ -159,12 +161,14 @@ def _spatial(run: Run) -> np.ndarray:
     return _array(run, "spatial-attention", "mean", (*_heads(run), *[run.geometry.patches] * 2))
 
 
-def _attention(run: Run, image: int | None = None) -> np.ndarray:
-    """Attention (L, H, T, T): the mean, or that of one image of the gallery."""
+def _attention(run: Run, image: int | None = None, live: Picture | None = None) -> np.ndarray:
+    """Attention (L, H, T, T): the mean, or that of one image, opened live or of the gallery."""
+    if live is not None:
+        return live.attention
     shape = (*_heads(run), *[run.geometry.tokens] * 2)
     if image is None:
         return _array(run, "attention", "mean", shape)
-    return _array(run, "gallery", "attention", (None, *shape))[image]
+    return _of_gallery(run, _array(run, "gallery", "attention", (None, *shape)), image)
 
 
 def _numbers(run: Run, _item: Item) -> Numbers:
@@ -214,7 +218,7 @@ def _aligned(run: Run, item: Item) -> np.ndarray:
 
 
 def _maps(run: Run, item: Item) -> Maps:
-    attention = _attention(run, item.image)
+    attention = _attention(run, item.image, item.live)
     pairs = [_layer_maps(attention[layer], item, run) for layer in range(len(attention))]
     return Maps(np.stack([patches for patches, _ in pairs]), np.stack([prefix for _, prefix in pairs]))
 
@@ -248,9 +252,20 @@ def _grid(tokens: np.ndarray, run: Run) -> np.ndarray:
 
 
 def _picture(run: Run, item: Item) -> np.ndarray:
+    if item.live is not None:
+        return np.array(item.live.crop)
     g = run.geometry
     crops = _array(run, "gallery", "crop", (None, g.rows * g.patch[0], g.columns * g.patch[1], 3))
-    return np.array(crops[item.image or 0])
+    return np.array(_of_gallery(run, crops, item.image or 0))
+
+
+def _of_gallery(run: Run, images: np.ndarray, image: int) -> np.ndarray:
+    """One image's part of an array of the gallery; NotMeasured where it holds fewer."""
+    if image < 0:
+        raise NotMeasured(f"{run.model} has not seen this image: o, then enter, runs it.")
+    if image >= len(images):
+        raise NotMeasured(f"{run.name} kept {len(images)} images, and none is number {image + 1}.")
+    return images[image]
 
 
 _READERS: dict[str, Callable[[Run, Item], object]] = {

@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -34,7 +35,7 @@ class Cancelled(Exception):
     """The request was given up because the user said so."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Picture:
     """One image as a model sees it: what a gallery holds of an image, measured just now."""
 
@@ -54,6 +55,7 @@ class Worker:
         self._folder: Path | None = None
         self._one = Lock()
         self._cancelled = False
+        self._closed = False
 
     @property
     def warm(self) -> bool:
@@ -71,6 +73,9 @@ class Worker:
         with self._one:
             self._cancelled = False
             process = self._started()
+            if self._closed:
+                self.close()
+                raise Cancelled
             folder = self._room()
             answer = self._exchange(process, _ask(run, image.expanduser(), device, folder))
         if "error" in answer:
@@ -82,11 +87,13 @@ class Worker:
     def cancel(self) -> None:
         """Give up the request at hand; a process that does not within PATIENCE is ended."""
         self._cancelled = True
-        if self.warm and self._process is not None:
-            self._process.send_signal(signal.SIGINT)
+        process = self._process
+        if process is not None and process.poll() is None:
+            process.send_signal(signal.SIGINT)
 
     def close(self) -> None:
-        """End the process and remove its folder."""
+        """End the process and remove its folder; a request at hand is given up."""
+        self._cancelled = self._closed = True
         self._end()
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
@@ -94,7 +101,9 @@ class Worker:
 
     def _started(self) -> subprocess.Popen[str]:
         if not self.warm:
-            self._process = subprocess.Popen(
+            if find_spec("torch") is None:
+                raise ModelError("PyTorch is not installed here, which runs the model: install vitscope with it.")
+            process = subprocess.Popen(
                 self._command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -103,6 +112,7 @@ class Worker:
                 start_new_session=True,  # ctrl+c in the terminal is not for it
                 env={**os.environ, "PYTHONWARNINGS": "ignore"},
             )
+            self._process = process
         assert self._process is not None
         return self._process
 
@@ -122,17 +132,19 @@ class Worker:
         except OSError:
             raise self._died(process) from None
         given_up = 0.0
-        while not select.select([process.stdout], [], [], 0.05)[0]:
-            if self._cancelled and not given_up:
-                given_up = time.monotonic() + PATIENCE
-            if given_up and time.monotonic() > given_up:
-                self._end()
-                raise Cancelled
-        line = process.stdout.readline()
         try:
-            answer = json.loads(line)
-        except ValueError:
-            raise Cancelled if self._cancelled else self._died(process) from None
+            while not select.select([process.stdout], [], [], 0.05)[0]:
+                if self._cancelled and not given_up:
+                    given_up = time.monotonic() + PATIENCE
+                if given_up and time.monotonic() > given_up:
+                    self._end()
+                    raise Cancelled
+            answer = json.loads(process.stdout.readline())
+        except (ValueError, OSError):  # nothing more comes, or `close` was quicker
+            if self._cancelled:
+                self._end()
+                raise Cancelled from None
+            raise self._died(process) from None
         return answer if isinstance(answer, dict) else {"error": "the process with the model answered nonsense."}
 
     def _died(self, process: subprocess.Popen[str]) -> ModelError:
@@ -145,16 +157,16 @@ class Worker:
         )
 
     def _end(self) -> None:
-        if self._process is None:
+        process, self._process = self._process, None
+        if process is None:
             return
         with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
-        self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
-            with contextlib.suppress(OSError):
+            process.kill()
+        process.wait()
+        for pipe in (process.stdin, process.stdout):
+            with contextlib.suppress(OSError, ValueError):
                 if pipe is not None:
                     pipe.close()
-        self._process = None
 
 
 def _ask(run: Run, image: Path, device: str, folder: Path) -> dict[str, Any]:

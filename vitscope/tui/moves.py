@@ -127,7 +127,7 @@ def go(view: View) -> Move:
 
     def move(state: State, facts: Facts) -> State:
         if view == "image" and not facts.images:
-            return replace(state, message="this run kept no images: measure them with --metrics gallery")
+            return replace(state, message="this run has no gallery of images: o opens one")
         return enter(state, view)
 
     return move
@@ -139,7 +139,10 @@ def picture(by: int) -> Move:
     def move(state: State, facts: Facts) -> State:
         if state.view != "image":
             return go("image")(state, facts)
-        return replace(state, image=(state.image + by) % facts.images) if facts.images else state
+        if not facts.images:
+            return state
+        image = (state.image + by) % facts.images
+        return replace(state, image=image - facts.images if image >= facts.images - facts.live else image)
 
     return move
 

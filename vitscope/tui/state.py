@@ -9,6 +9,7 @@ from vitscope.derive.query import Query, instead_of_cls
 from vitscope.geometry import Geometry
 from vitscope.tui.features import START, Candidate, Features
 from vitscope.tui.finding import Finding, Spot
+from vitscope.tui.opening import Opening
 from vitscope.tui.panels import Masks, Panels, Sheet
 from vitscope.tui.prompt import Prompt
 from vitscope.tui.side import Peer, Side
@@ -38,7 +39,9 @@ class Facts:
 
     runs: int = 0
     geometry: Geometry | None = None  # of the open run
-    images: int = 0  # in its gallery
+    images: int = 0  # in its gallery, and opened live
+    live: int = 0  # of these were opened live
+    unseen: str = ""  # path of the live image on screen, if this model has not seen it
     quantities: tuple[str, ...] = ()  # what `v` goes through
     order: tuple[tuple[int, ...], ...] = ()  # heads of each layer by the value of the chosen number, where it is known
     page: int = 10  # lines that Page Down moves
@@ -77,6 +80,7 @@ class State:
     panels: Panels = Panels()  # noqa: RUF009 (frozen)
     features: Features = START  # where one is on the pages about features
     finding: Finding = Finding()  # noqa: RUF009 (frozen)
+    opening: Opening = Opening()  # noqa: RUF009 (frozen)
     light: bool = False
     palette: str = "inferno"
     prompt: Prompt | None = None  # the line that is being typed, in place of the footer

@@ -77,7 +77,7 @@ def _crumbs(state: State, book: Book) -> list[str]:
 
 def _image(state: State, book: Book) -> str:
     names = book.gallery(state)
-    return names[state.image] if state.image < len(names) else f"image {state.image + 1}"
+    return names[state.image] if -len(names) <= state.image < len(names) else f"image {state.image + 1}"
 
 
 def _cka(state: State, book: Book, run: Run) -> str:
@@ -104,9 +104,13 @@ def footer(surface: Surface, state: State) -> None:
     surface.fill(Rect(0, y, surface.width, 1), theme.panel)
     if state.prompt is not None:
         _prompt(surface, y, state.prompt)
+        _said(surface, y, state.message)
         return
     if state.message:
-        surface.write(1, y, state.message, theme.accent, bold=True, width=surface.width - 2)
+        _said(surface, y + 1, state.message)
+        return
+    if state.opening.asked is not None:
+        _asked(surface, y, state)
         return
     if state.help:
         surface.write(1, y, "esc closes   j k scroll", theme.dim)
@@ -117,6 +121,21 @@ def footer(surface: Surface, state: State) -> None:
     right = surface.width - 1 - sum(cell_len(b.shown) + cell_len(b.hint) + 3 for b in ways)
     _hints(surface, right + 2, y, ways, surface.width)
     _hints(surface, 1, y, [binding for binding in hints(state.view) if binding.group != "vitscope"], right)
+
+
+def _said(surface: Surface, bottom: int, message: str) -> None:
+    """What vitscope has to say, in as many lines above `bottom` as it takes."""
+    lines = wrap(message, surface.width - 2) if message else []
+    for y, line in enumerate(lines, start=bottom - len(lines)):
+        surface.write(0, y, " " * surface.width, back=surface.theme.panel)
+        surface.write(1, y, line, surface.theme.accent, bold=True)
+
+
+def _asked(surface: Surface, y: int, state: State) -> None:
+    """What the process with the model is doing, and how to stop it."""
+    way = "esc gives up"
+    surface.write(1, y, state.opening.doing, surface.theme.accent, bold=True, width=surface.width - cell_len(way) - 4)
+    surface.write(surface.width - cell_len(way) - 1, y, way, surface.theme.dim)
 
 
 def _prompt(surface: Surface, y: int, line: Prompt) -> None:

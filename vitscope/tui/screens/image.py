@@ -57,8 +57,8 @@ def draw(surface: Surface, rect: Rect, state: State, book: Book) -> None:
 def _photograph(surface: Surface, rect: Rect, state: State, book: Book, photo: np.ndarray, times: int) -> Rect:
     """The image as it is, with its name; returns the part of `rect` below it."""
     names = book.gallery(state)
-    count = f"{state.image + 1}/{len(names)}"
-    name = names[state.image] if state.image < len(names) else ""
+    count = f"{state.image % max(len(names), 1) + 1}/{len(names)}"
+    name = names[state.image] if -len(names) <= state.image < len(names) else ""
     end = surface.write(rect.x, rect.y, name, surface.theme.text, bold=True, width=min(len(name), rect.width - 8))
     surface.write(end + 2, rect.y, count, surface.theme.dim)
     drawn = paint(surface, rect.x, rect.y + 1, photo)
