@@ -274,8 +274,8 @@ def test_however_the_browser_ends_the_process_ends_too(cache, process, pictures,
     )
     with Terminal([sys.executable, "-c", start, str(cache)], columns=80, rows=24) as terminal:
         terminal.until("attention")
-        for key in ["o", *str(pictures / "slow.png"), "\r"]:
-            terminal.press(key, 0.05)
+        for key in ("o", f"\x1b[200~{pictures / 'slow.png'}\x1b[201~", "\r"):
+            terminal.press(key, 0.2)
         for _ in range(400):
             if (tmp_path / "pid").exists() and (tmp_path / "pid").read_text():
                 break

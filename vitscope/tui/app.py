@@ -234,7 +234,8 @@ class Browser(App[None]):
     def settled(self) -> bool:
         """Whether the page shows all that it will: nothing is being read, computed or waited for."""
         busy = any(not worker.is_finished for worker in self.workers)
-        return self.book.listing is not None and not busy and not self.unread()
+        waits = busy or self.state.opening.asked is not None
+        return self.book.listing is not None and not waits and not self.unread()
 
     @property
     def crash(self) -> Exception | None:
