@@ -148,6 +148,11 @@ VIEWS: dict[str, Shown] = {
 }
 
 
+def rank(model: str) -> int:
+    """The place of a model in the order of the catalog; those that are not in it share the last."""
+    return next((place for place, name in enumerate(MODELS) if name == model), len(MODELS))
+
+
 def find(kind: str, table: Mapping[str, T], name: str) -> T:
     """The entry called `name`; raises UnknownName with the nearest names."""
     try:

@@ -26,7 +26,7 @@ from vitscope.derive.cka import Blocks, cka
 from vitscope.store.lock import lock
 from vitscope.store.reader import Cache
 from vitscope.store.writer import Measured, RunWriter
-from vitscope.tui.compare import across, similarity
+from vitscope.tui.similarity import across, similarity
 
 BUDGET = 200  # ms
 IMAGES, SIZE = 5000, 32

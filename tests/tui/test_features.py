@@ -57,9 +57,9 @@ def features(tmp_path_factory) -> Path:
     return folder
 
 
-def evaluate(folder: Path, model: str, purity: np.ndarray) -> None:
-    """Write an evaluation of clusters with this purity of CLS, half of it for patches."""
-    run = Cache(folder).find("one")
+def evaluate(folder: Path, model: str, purity: np.ndarray, beside: str = "one") -> None:
+    """Write an evaluation of clusters, over what `beside` is over, with this purity of CLS, half of it for patches."""
+    run = Cache(folder).find(beside)
     spec = replace(run.spec, model=model, task="clusters", settings={"clusters": 2})
     facts = {name: value for name, value in run.facts.items() if name not in {"format", "sha256"}}
     facts["geometry"] = {**run.geometry.to_json(), "layers": len(purity)}
@@ -129,7 +129,9 @@ def test_numbers_and_branches_go_round():
 
 
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("keys", [("C",), ("C", "m", "l"), ("C", "A", "l"), ("C", "v", "v"), ("B",), ("B", "v", "v"), ("T",)])
+@pytest.mark.parametrize(
+    "keys", [("C",), ("C", "m", "l"), ("C", "A", "l"), ("C", "v", "v"), ("B",), ("B", "v", "v"), ("T",)]
+)
 @pytest.mark.parametrize("depth", ["256", "mono"])
 def test_every_page_at_every_size(person, size, keys, depth):
     person.press("enter", *keys)
@@ -152,6 +154,34 @@ def test_the_number_under_the_cursor_is_the_cka_of_these_layers(person, features
     person.press("x")
     assert f"layer 3 with layer 2  {expected[1, 2]:.3f}"[:28] in person.page(100, 30)
     assert "2 blocks of 6 images in random order" in person.page(100, 30)
+
+
+def test_a_matrix_turned_around_is_not_computed_again(person):
+    person.press("enter", "C", "m")
+    known = set(person.book.items)
+    person.press("x")
+    assert "two (rows) with one, all tokens" in person.page(100, 30)
+    assert set(person.book.items) == known
+
+
+def test_all_models_are_entered_at_the_pair_that_was_looked_at():
+    assert walk(at("cka", other="two"), "A").features.pair == (0, 1)
+    assert walk(at("cka"), "A").features.pair == (0, 0)
+
+
+def test_models_of_the_catalog_come_in_its_order_and_others_after_them(tmp_path):
+    names = ("mine", "demo-beit", "demo-fs", "demo-dino")
+    for month, model in enumerate(names, 1):
+        started = f"2026-0{month}-03T03:00:00+00:00"
+        synthetic.write(tmp_path, model=model, images=8, block=8, layers=2, heads=2, gallery=0, started=started)
+    for model in names:
+        evaluate(tmp_path, model, np.array([0.1, 0.2], dtype=np.float32), beside="mine")
+    person = Walker(tmp_path)
+    person.press("enter", "C", "A")
+    page = person.page(120, 40)
+    assert re.search(r"demo-fs +demo-dino +demo-beit +mine", page)
+    person.press("T")
+    assert re.findall(r"[A-Z] (demo-\w+|mine) ", person.page(120, 40)) == ["demo-fs", "demo-dino", "demo-beit", "mine"]
 
 
 def test_models_over_other_images_are_left_out_with_the_reason(person):

@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from vitscope.catalog import MODELS
+from vitscope.catalog import rank
 from vitscope.derive.heads import Tag
 from vitscope.derive.offset import magnitude
 from vitscope.store.reader import Run
 from vitscope.tui import searching
 from vitscope.tui.census import Census
-from vitscope.tui.compare import Across, Residual, Score, Similarity
+from vitscope.tui.curves import Score
 from vitscope.tui.features import Candidate
 from vitscope.tui.information import Entry
 from vitscope.tui.library import Column, Failure, Item, Listing, Maps, Numbers
@@ -27,6 +27,7 @@ from vitscope.tui.render.photo import scaled
 from vitscope.tui.results import Table, evaluations
 from vitscope.tui.side import MODELS as PEERS
 from vitscope.tui.side import Peer, moved
+from vitscope.tui.similarity import Across, Residual, Similarity
 from vitscope.tui.state import Facts, Known, State, View
 
 PHOTOGRAPHS = 64  # scaled to the size of a pane
@@ -207,8 +208,7 @@ class Book:
         """The models measured on the images of `run`, the newest run of each, in the order of the catalog."""
         same = [each for each in self.candidates() if each.spec.images == run.spec.images and each.model != run.model]
         newest = {each.model: each for each in reversed(same)} | {run.model: run}
-        known = {name: i for i, name in enumerate(MODELS)}
-        ordered = sorted(newest.values(), key=lambda each: (known.get(each.model, len(known)), each.model))
+        ordered = sorted(newest.values(), key=lambda each: (rank(each.model), each.model))
         if len(ordered) > PEERS:
             at = ordered.index(run)
             first = max(0, min(at - PEERS // 2, len(ordered) - PEERS))
@@ -223,19 +223,25 @@ class Book:
         return tuple(column.values[min(state.layer, run.geometry.layers - 1)].argsort(kind="stable").tolist())
 
     def candidates(self) -> tuple[Run, ...]:
-        """The runs that may be compared with each other: all but those that only hold vectors for a task."""
+        """The runs that may be compared with each other, in the order of the catalog, the newer of a model first.
+
+        All but those that only hold vectors for a task.
+        """
         if self.listing is None:
             return ()
         measured = self.listing.measured
-        return tuple(run for run in self.listing.runs if measured.get(run.folder.name) != ("vectors",))
+        runs = [run for run in self.listing.runs if measured.get(run.folder.name) != ("vectors",)]
+        return tuple(sorted(runs, key=lambda run: rank(run.model)))
 
     def other(self, state: State, run: Run) -> Run:
         """The run whose layers are the columns of the page of CKA."""
         return next((each for each in self.candidates() if each.folder.name == state.features.other), run)
 
     def similarity(self, state: State, run: Run) -> Similarity | Failure | None:
-        """CKA of all layers of two runs."""
-        return self.get(_cka(state, run, self))
+        """CKA of all layers of two runs, those of `run` as rows."""
+        item = _cka(state, run, self)
+        found = self.get(item)
+        return found.turned() if isinstance(found, Similarity) and item.run != run.folder else found
 
     def across(self, state: State, run: Run) -> Across | Failure | None:
         """CKA of the last layers of all runs."""
@@ -291,7 +297,9 @@ def _aligned(state: State, run: Run) -> Item:
 
 
 def _cka(state: State, run: Run, book: Book) -> Item:
-    return Item("cka", run.folder, others=(book.other(state, run).folder,), tokens=state.features.tokens)
+    """The same for both ways round, so that turning a matrix computes nothing."""
+    first, second = sorted((run.folder, book.other(state, run).folder))
+    return Item("cka", first, others=(second,), tokens=state.features.tokens)
 
 
 def _across(state: State, run: Run, book: Book) -> Item:

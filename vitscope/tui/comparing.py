@@ -69,9 +69,11 @@ def swap(state: State, facts: Facts) -> State:
     return _open(replace(state, layer=state.features.column, features=turned), chosen)
 
 
-def across(state: State, _facts: Facts) -> State:
-    """The last layers of all models, or all layers of two."""
-    return changed(state, across=not state.features.across)
+def across(state: State, facts: Facts) -> State:
+    """The last layers of all models, from the pair that was looked at on, or all layers of two."""
+    names = [candidate.name for candidate in facts.candidates]
+    i, j = (names.index(name) if name in names else 0 for name in (state.run, state.features.other or state.run))
+    return changed(state, across=not state.features.across, pair=(i, j))
 
 
 def into(state: State, facts: Facts) -> State:

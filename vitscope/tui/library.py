@@ -18,7 +18,7 @@ from vitscope.errors import DamagedError, NotMeasured, StoreError, VitscopeError
 from vitscope.geometry import Geometry
 from vitscope.store.reader import Cache, Run, load_run
 from vitscope.store.text import printable, shown
-from vitscope.tui import census, compare, information, measures, results
+from vitscope.tui import census, curves, information, measures, results, similarity
 from vitscope.tui.live import Picture
 
 
@@ -275,10 +275,10 @@ _READERS: dict[str, Callable[[Run, Item], object]] = {
     "aligned": _aligned,
     "maps": _maps,
     "picture": _picture,
-    "cka": lambda run, item: compare.similarity(run, item.others[0], item.tokens),
-    "across": lambda _run, item: compare.across(item.others, item.tokens),
-    "residual": lambda run, _item: compare.residual(run),
-    "curves": lambda _run, item: compare.scores(item.others),
+    "cka": lambda run, item: similarity.similarity(run, item.others[0], item.tokens),
+    "across": lambda _run, item: similarity.across(item.others, item.tokens),
+    "residual": lambda run, _item: similarity.residual(run),
+    "curves": lambda _run, item: curves.curves(item.others),
     "saliency": lambda run, item: measures.saliency(run, item.others[0]),
     "norms": lambda run, _item: measures.norms(run),
     "info": lambda run, item: information.information(run, tuple(map(load_run, item.others))),

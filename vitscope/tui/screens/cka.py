@@ -6,13 +6,13 @@ import numpy as np
 
 from vitscope.store.reader import Run
 from vitscope.tui.book import Book
-from vitscope.tui.compare import Across, Similarity
 from vitscope.tui.library import Failure
 from vitscope.tui.render.heat import bar
 from vitscope.tui.render.surface import Rect, Surface
 from vitscope.tui.render.words import number
 from vitscope.tui.screens import matrix
 from vitscope.tui.screens.frame import failed, gone, notice
+from vitscope.tui.similarity import Across, Similarity
 from vitscope.tui.state import State
 
 GAP = 4
@@ -41,10 +41,13 @@ def draw(surface: Surface, rect: Rect, state: State, book: Book) -> None:
 def _side(rect: Rect, run: Run, book: Book) -> int:
     """Columns for the matrix of models beside that of layers; 0 where it would take its room."""
     models = book.candidates()
-    wide = max(len(_short(each.model)) for each in models)
-    needed = min(16, wide + 1) + len(models) * min(9, max(5, wide + 1))
-    left = rect.width - GAP - needed
-    return needed if len(models) > 2 and left >= 4 + 9 * run.geometry.layers and rect.height >= 12 else 0
+    short = [_short(each.model) for each in models]
+    names = matrix.Names(short, short)
+    if len(models) <= 2 or rect.height < 12:
+        return 0
+    room = rect.width - GAP - matrix.LABEL - matrix.CELL * run.geometry.layers
+    widths = (names.label + len(models) * cell for cell in (names.widest, matrix.CELL))
+    return next((width for width in widths if width <= room), 0)
 
 
 def _main(surface: Surface, rect: Rect, state: State, book: Book, run: Run) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vitscope.tui.book import Book, deepest, shown_score
-from vitscope.tui.compare import Score
+from vitscope.tui.curves import Score
 from vitscope.tui.library import Failure
 from vitscope.tui.render import chart
 from vitscope.tui.render.surface import Rect, Surface

@@ -7,7 +7,7 @@ import numpy as np
 from vitscope.derive.distance import uniform_distance
 from vitscope.store.reader import Run
 from vitscope.tui.book import QUANTITIES, Book
-from vitscope.tui.compare import Score
+from vitscope.tui.curves import Score
 from vitscope.tui.library import Column
 from vitscope.tui.render import chart
 from vitscope.tui.render.surface import Rect, Surface
@@ -86,7 +86,7 @@ def _plots(surface: Surface, rect: Rect, state: State, run: Run, there: list[tup
     here = next((i for i, (other, _) in enumerate(there) if other is run), 0)
     first = max(0, min(here - count // 2, len(there) - count))
     values = np.concatenate([column.values.ravel() for _, column in there])
-    marks = ticks(values, zero=QUANTITIES[state.quantity].zero)
+    marks = ticks(values, zero=False)
     layers = max(len(column.values) for _, column in there)
     wide, tall = rect.width // across, rect.height // down
     for i, (other, column) in enumerate(there[first : first + count]):

@@ -12,6 +12,8 @@ from vitscope.tui.render.surface import Rect, Surface
 from vitscope.tui.render.words import compact
 
 LABEL = 4
+CELL = 9
+LONGEST = 16  # columns that a name may take
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,12 @@ class Names:
     @property
     def label(self) -> int:
         """Columns that the names of rows take, with a space."""
-        return min(16, max(LABEL, 1 + max(map(len, self.rows), default=0)))
+        return min(LONGEST, max(LABEL, 1 + max(map(len, self.rows), default=0)))
+
+    @property
+    def widest(self) -> int:
+        """Columns that a cell takes where there is room: enough for a number, and for the names above."""
+        return min(LONGEST, max(CELL, 1 + max(map(len, self.columns), default=0)))
 
 
 def span(values: np.ndarray) -> Span:
@@ -35,7 +42,7 @@ def span(values: np.ndarray) -> Span:
 
 def draw(surface: Surface, rect: Rect, values: np.ndarray, names: Names, cursor: tuple[int, int]) -> int:
     """Draw `values` (R, C) into `rect`; returns the row below. Without room for a column each, columns scroll too."""
-    wide, tall = _cell(values.shape, rect.width - names.label, rect.height - 1)
+    wide, tall = _cell(values.shape, rect.width - names.label, rect.height - 1, names.widest)
     shown_rows = max(1, min(values.shape[0], (rect.height - 1) // tall))
     shown_columns = max(1, min(values.shape[1], (rect.width - names.label) // wide))
     rows = _window(cursor[0], shown_rows, values.shape[0])
@@ -58,9 +65,9 @@ def draw(surface: Surface, rect: Rect, values: np.ndarray, names: Names, cursor:
     return rect.y + 1 + shown_rows * tall
 
 
-def _cell(shape: tuple[int, ...], width: int, height: int) -> tuple[int, int]:
+def _cell(shape: tuple[int, ...], width: int, height: int, widest: int) -> tuple[int, int]:
     """Columns and lines of a cell: the numbers in it first, then as square as it gets."""
-    wide = max(2, min(9, width // shape[1]))
+    wide = max(2, min(widest, width // shape[1]))
     return wide, max(1, min(3, height // shape[0], wide // 2 - 1))
 
 

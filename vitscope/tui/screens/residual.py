@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from vitscope.tui.book import Book
-from vitscope.tui.compare import Residual
 from vitscope.tui.library import Failure
 from vitscope.tui.render.heat import bar
 from vitscope.tui.render.surface import Rect, Surface
 from vitscope.tui.render.words import number
 from vitscope.tui.screens import matrix, norms
 from vitscope.tui.screens.frame import failed, gone
+from vitscope.tui.similarity import Residual
 from vitscope.tui.state import State
 
 SAID = {"attention": "attention", "mlp": "MLP"}
