@@ -136,9 +136,14 @@ class Rank(Turn):
             self._failures()
             raise
         failed = self._failures()
-        if left := missing():
+        if left := self._left():
             why = ", ".join(failed) or "not all ranks write into the same cache"
             raise RankError(f"{_numbers(left)} missing, since {why}: {AGAIN}.")
+
+    def _left(self) -> list[int]:
+        """The shards that all ranks together were to measure and did not."""
+        asked = Share.of_part(self.part)
+        return [shard for shard in self._missing() if shard in asked]
 
     def _failures(self) -> list[str]:
         """Wait until all others have done their shards; warn of every rank that could not, and name it."""
@@ -180,7 +185,7 @@ class Rank(Turn):
         for rank in self._members:
             if rank not in {0, team.rank}:
                 team.hear(f"{self._name}/done/{rank}", rank)
-        left = self._missing()
+        left = self._left()
         return f"rank 0 {team.lost(0)}{f', {_numbers(left)} missing' if left else ''}: {AGAIN}."
 
 
