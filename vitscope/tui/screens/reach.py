@@ -31,7 +31,8 @@ def by_distance(aaam: np.ndarray, geometry: Geometry) -> np.ndarray:
 def most(values: np.ndarray, count: int) -> list[tuple[int, int, float]]:
     """The patches (row, column, value) with the largest values of a map (R, C), the first of equals first."""
     order = np.argsort(-values, axis=None, kind="stable")[:count]
-    return [(*divmod(int(at), values.shape[1]), float(values.flat[at])) for at in order]
+    places = [divmod(int(at), values.shape[1]) for at in order]
+    return [(row, column, float(values[row, column])) for row, column in places]
 
 
 def draw(surface: Surface, rect: Rect, state: State, book: Book, run: Run) -> int:
