@@ -139,7 +139,7 @@ async def test_while_the_model_works_the_page_stays_and_esc_gives_up(cache, proc
         await paste(pilot, str(pictures / "slow.png"))
         await press(pilot, "enter")
         last = page(pilot).splitlines()[-1]
-        assert "small is loaded to look at slow.png" in last
+        assert "loading small for slow.png" in last
         assert "esc gives up" in last
         assert page(pilot).splitlines()[2:-1] == before
         await press(pilot, ".")

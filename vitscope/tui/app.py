@@ -21,10 +21,11 @@ from vitscope.store.reader import Run
 from vitscope.store.text import printable
 from vitscope.tui import keys, library, memory, opening
 from vitscope.tui.actions import perform
-from vitscope.tui.book import Book, needs
+from vitscope.tui.book import Book
 from vitscope.tui.colors import Depth, detect, is_light
 from vitscope.tui.library import Item, Listing
 from vitscope.tui.live import Cancelled, Picture, Worker
+from vitscope.tui.needs import needs
 from vitscope.tui.opening import Asked
 from vitscope.tui.palettes import RAMPS
 from vitscope.tui.place import spelled, starting
@@ -152,9 +153,9 @@ class Browser(App[None]):
         asked, run = self.state.opening.asked, self.book.run(self.state)
         if asked is None or run is None:
             return
-        doing = "looks at" if self.live.warm else "is loaded to look at"
-        name = run.model.rpartition("/")[2]
-        self.state = opening.changed(self.state, doing=f"{name} {doing} {printable(Path(asked.path).name)} …")
+        name, file = run.model.rpartition("/")[2], printable(Path(asked.path).name)
+        doing = f"{name} looks at {file} …" if self.live.warm else f"loading {name} for {file} …"
+        self.state = opening.changed(self.state, doing=doing)
         self.look(run, asked)
 
     @work(thread=True, group="live")

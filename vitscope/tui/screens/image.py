@@ -47,7 +47,9 @@ def draw(surface: Surface, rect: Rect, state: State, book: Book) -> None:
     ramp = glow(surface.theme) if state.overlay else None
     bar(surface, rect.x, first.bottom, wide, scale, maps.scale_label(state), ramp)
     x = max(first.right, rect.x + (34 if rect.width > 60 else 0)) + (GAP if rect.width > 60 else 2)
-    side = Rect(x, rect.y + (0 if rect.width > 60 else 1), rect.right - x, rect.height)
+    side = Rect(x, rect.y, rect.right - x, rect.height)
+    if rect.width <= 60:  # the bar is wider than the picture
+        side = Rect(x, rect.y + 1, rect.right - x, first.height)
     if second:
         small = book.photograph(state, run, g.rows * second, g.columns * second)
         side = _photograph(surface, side, state, book, photo if small is None else small, second)
