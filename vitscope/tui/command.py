@@ -62,8 +62,8 @@ def _theme(state: State, _facts: Facts, name: str) -> State:
     return replace(state, light=_one_of("theme", name, ("light", "dark")) == "light")
 
 
-def _ask(what: str) -> Callable[[State, Facts, str], State]:
-    return lambda state, _facts, word: replace(state, asked=(what, word))
+def _export(state: State, _facts: Facts, file: str) -> State:
+    return replace(state, asked=("export", file))
 
 
 def _places(state: State, facts: Facts) -> list[str]:
@@ -77,6 +77,7 @@ COMMANDS: dict[str, Command] = {
     "view": Command("another page of this place", lambda _state, _facts: VIEWS, _view),
     "palette": Command("colours of maps", lambda _state, _facts: RAMPS, _palette),
     "number": Command("what heads are coloured by", lambda _state, facts: facts.quantities, _number),
+    "export": Command("write what is shown into FILE.svg .png .csv .json .npy", lambda _state, _facts: (), _export),
     "theme": Command("light or dark", lambda _state, _facts: ("light", "dark"), _theme),
 }
 

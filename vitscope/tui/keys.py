@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import get_args
 
-from vitscope.tui import command, comparing, finding, moves, opening, panels, side
+from vitscope.tui import command, comparing, exporting, finding, moves, opening, panels, side
 from vitscope.tui.moves import Move
 from vitscope.tui.prompt import Prompt, Purpose, typed
 from vitscope.tui.state import Facts, State, View, jumped
@@ -213,6 +213,9 @@ BINDINGS: tuple[Binding, ...] = (
         Binding("coverage", ("x",), "x", "AAAM divided by coverage", HEAD, moves.flip("corrected"), "coverage"),
         Binding("last-place", ("`",), "`", "the last place, and back", EVERYWHERE, moves.last_place),
         Binding("copy-place", ("y",), "y", "copy the name of this place", EVERYWHERE, moves.ask("copy-place")),
+        Binding("copy-values", ("Y",), "Y", "copy its numbers as CSV", WITH_RUN, moves.ask("copy-values")),
+        Binding("export", ("e",), "e", "write what is shown into a file", WITH_RUN, exporting.begin),
+        Binding("screenshot", ("S",), "S", "a picture of the page, here", EVERYWHERE, moves.ask("screenshot")),
         Binding("palette", ("P",), "P", "the next palette", EVERYWHERE, moves.palette),
         Binding("theme", ("t",), "t", "light or dark", EVERYWHERE, moves.flip("light"), "light/dark"),
     ),
@@ -262,13 +265,17 @@ TAKE: dict[Purpose, Callable[[State, Facts, str], State]] = {
     "find": finding.take,
     "open": opening.take,
     "command": _command,
+    "export": exporting.take,
 }
 """What becomes of a typed line when Enter is pressed, by what it was typed for."""
 
 FOLLOW: dict[Purpose, Callable[[State, Facts, str], State]] = {"find": finding.follow}
 """What follows every letter of a line while it is typed; purposes that wait for Enter are not here."""
 
-COMPLETE: dict[Purpose, Callable[[State, Facts, str], list[command.Option]]] = {"command": options}
+COMPLETE: dict[Purpose, Callable[[State, Facts, str], list[command.Option]]] = {
+    "command": options,
+    "export": exporting.options,
+}
 """What Tab can make of a line; it is listed above it."""
 
 

@@ -19,7 +19,7 @@ def draw(surface: Surface, state: State, book: Book) -> None:
         return
     theme = surface.theme
     stem = line.text if line.stem is None else line.stem
-    found = keys.options(state, book.facts(state), stem)
+    found = keys.COMPLETE[line.purpose](state, book.facts(state), stem)
     said = wrap(state.message, surface.width - 2)[:3] if state.message else []
     room = min(MOST, surface.height - 3 - len(said))
     at = next((i for i, option in enumerate(found) if option.line == line.text), -1)

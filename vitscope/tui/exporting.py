@@ -1,0 +1,219 @@
+"""What is on the screen as a file: the view behind a page, as a figure or as numbers by the file's suffix.
+
+`begin` and `take` are the moves; what `plan` gives and `content` do the work, in a worker thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from vitscope import catalog
+from vitscope.errors import ViewError, VitscopeError
+from vitscope.spec import slug
+from vitscope.store.reader import Cache, Run
+from vitscope.store.text import printable
+from vitscope.tui.book import Book, shown_score
+from vitscope.tui.command import Option
+from vitscope.tui.curves import Score
+from vitscope.tui.prompt import prompt
+from vitscope.tui.state import Facts, State
+from vitscope.views import Column, Options, View
+
+SUFFIXES = {
+    ".svg": "a figure, its text kept as text",
+    ".png": "a figure in pixels",
+    ".csv": "a line for every number",
+    ".json": "numbers with what they are of",
+    ".npy": "the array alone",
+}
+AGAIN = "!"  # at the end of a name: write over what is there
+HEADS = {"distance": "distance", "offset": "offset", "position-deviation": "deviation"}  # numbers with a view of theirs
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The view of the catalog that a page shows, of which runs and how narrowed down."""
+
+    view: str
+    runs: tuple[Run, ...]
+    options: Options
+
+
+def begin(state: State, facts: Facts) -> State:
+    """Ask for a file, with a name proposed."""
+    model = next((run.model for run in facts.known if run.name == state.run), None)
+    if model is None:
+        return state
+    place = f"-layer{state.layer + 1}" if state.view in {"layer", "head", "image", "models"} else ""
+    head = f"-head{state.head + 1}" if state.view in {"head", "image"} else ""
+    return replace(state, prompt=prompt("export", f"{slug(model)}-{state.view}{place}{head}.svg"))
+
+
+def take(state: State, _facts: Facts, text: str) -> State:
+    """Have the application write it."""
+    return replace(state, asked=("export", text.strip())) if text.strip() else state
+
+
+def options(_state: State, _facts: Facts, text: str) -> list[Option]:
+    """The file with each suffix there is."""
+    stem = text.removesuffix(AGAIN)
+    stem = stem.removesuffix(next((suffix for suffix in SUFFIXES if stem.endswith(suffix)), ""))
+    return [Option(f"{stem}{suffix}", about) for suffix, about in SUFFIXES.items()] if stem else []
+
+
+def target(text: str) -> Path:
+    """The file of a line; ViewError for a suffix that means nothing, or one that is there already."""
+    again, path = text.endswith(AGAIN), Path(text.removesuffix(AGAIN)).expanduser()
+    if path.suffix not in SUFFIXES:
+        raise ViewError(f"{printable(path.name)} should end with one of {', '.join(SUFFIXES)}.")
+    if path.exists() and not again:
+        raise ViewError(
+            f"{printable(path.name)} is there already: type another name, or {AGAIN} after it to replace it."
+        )
+    if not path.parent.is_dir():
+        raise ViewError(f"there is no folder {printable(str(path.parent))}.")
+    return path
+
+
+def plan(state: State, book: Book) -> Callable[[], list[View]]:
+    """What makes the views behind the page, in any thread; VitscopeError for a page without numbers."""
+    run = book.run(state)
+    if run is None or state.view in {"runs", "info"}:
+        raise ViewError("there are no numbers on this page: S keeps a picture of it.")
+    if state.view == "curves":
+        view = _curves(state, book, run)
+        return lambda: [view]
+    shown, cache = behind(state, book, run), run.folder.parent
+    return lambda: _made(shown, cache)
+
+
+def content(views: Sequence[View], suffix: str) -> bytes:
+    """The bytes of such a file; VitscopeError."""
+    from vitscope.export import data  # noqa: PLC0415 (a figure takes seconds to import)
+
+    if suffix in {".svg", ".png"}:
+        from vitscope.export.figure import figure  # noqa: PLC0415
+
+        return figure(views, suffix[1:])
+    write: dict[str, Callable[[Sequence[View]], bytes]] = {
+        ".csv": data.csv_bytes,
+        ".json": data.json_bytes,
+        ".npy": data.npy_bytes,
+    }
+    return write[suffix](views)
+
+
+def _made(shown: Shown, cache: Path) -> list[View]:
+    make = catalog.load("view", catalog.VIEWS, shown.view)
+    if catalog.VIEWS[shown.view].several:
+        names = [each.model if shown.view == "summary" else each.name for each in shown.runs]
+        return [make(Cache(cache), names, shown.options)]
+    return [make(each, shown.options) for each in shown.runs]
+
+
+def behind(state: State, book: Book, run: Run) -> Shown:
+    """Which view a page shows; ViewError where no view has its numbers."""
+    kind = BEHIND.get(state.view)
+    if kind is not None:
+        return kind(state, book, run)
+    many = state.view == "distance" and state.panels.every != "one"
+    return Shown(HEADS.get(state.quantity, "heads"), _peers(state, book, run) if many else (run,), Options())
+
+
+def _cka(state: State, book: Book, run: Run) -> Shown:
+    tokens = Options(tokens=state.features.tokens)
+    other = book.other(state, run)
+    if state.features.across:
+        return Shown("cka", book.candidates(), tokens)
+    return Shown("cka", (run,) if other is run else (run, other), tokens)
+
+
+def _residual(state: State, _book: Book, run: Run) -> Shown:
+    branch = state.features.branch
+    return Shown("norms", (run,), Options()) if branch == "tokens" else Shown("residual", (run,), Options(taps=branch))
+
+
+def _saliency(state: State, book: Book, run: Run) -> Shown:
+    masked = {each.folder.name: each for each in book.masks(run)}
+    chosen = masked.get(state.panels.masks, next(iter(masked.values()), None))
+    if chosen is None:
+        raise ViewError(f"{run.model} was not held against masks: there is nothing to write.")
+    return Shown("saliency", (chosen,), Options())
+
+
+def _results(_state: State, book: Book, _run: Run) -> Shown:
+    newest = {each.model: each for each in reversed(book.listing.evaluations if book.listing else ())}
+    if not newest:
+        raise ViewError("no task has been evaluated in this cache: there is nothing to write.")
+    return Shown("summary", tuple(newest.values()), Options())
+
+
+def _attention(state: State, book: Book, run: Run) -> Shown:
+    if state.received:
+        raise ViewError(
+            "what is written is attention that tokens give, and this page shows what they receive: r first."
+        )
+    query = {"cls": "cls", "register": "cls", "spatial": "spatial", "patch": ""}[state.kind]
+    if state.patch is not None:
+        query = query or f"{state.patch[0] + 1},{state.patch[1] + 1}"
+    if state.view == "models":
+        return Shown("attention", _peers(state, book, run), Options(layer=state.layer, query=query))
+    head = None if state.view == "layer" else state.head
+    image = None
+    if state.view == "image" and not state.averaged:
+        if state.image < 0:
+            raise ViewError("an image that was opened live is not in the cache: S keeps a picture of the page.")
+        image = book.gallery(state)[state.image]
+    return Shown("attention", (run,), Options(layer=state.layer, head=head, query=query, image=image))
+
+
+BEHIND: dict[str, Callable[[State, Book, Run], Shown]] = {
+    **dict.fromkeys(("layer", "head", "image", "models"), _attention),
+    "cka": _cka,
+    "residual": _residual,
+    "saliency": _saliency,
+    "results": _results,
+}
+"""Pages that show something else than a number of every head."""
+
+
+def _peers(state: State, book: Book, run: Run) -> tuple[Run, ...]:
+    found = (book.listing.run(peer.name) if book.listing else None for peer in book.peers(state, run))
+    return tuple(each for each in found if each is not None)
+
+
+def _curves(state: State, book: Book, run: Run) -> View:
+    """The number on the page of tasks, a line a model; shorter ones end in NaN."""
+    scores = book.scores(run)
+    if not isinstance(scores, dict) or not scores:
+        raise ViewError("no task has been evaluated in this cache: there is nothing to write.")
+    name = shown_score(state, scores)
+    score: Score = scores[name]
+    deep = max(map(len, score.values), default=0)
+    values = np.full((len(score.values), deep), np.nan)
+    for row, found in zip(values, score.values, strict=True):
+        row[: len(found)] = found
+    return View(
+        name="curves",
+        title=f"{name}, layer by layer",
+        model=", ".join(score.models),
+        dataset=score.dataset,
+        images=run.images,
+        unit="",
+        protocol=run.spec.protocol,
+        dims=("model", "layer"),
+        coords={"model": list(score.models), "layer": list(range(1, deep + 1))},
+        values=None,
+        columns={slug(name): Column(values=values, unit="1")},
+        spec={},
+        notes=[],
+    )
+
+
+def refused(state: State, text: str, error: VitscopeError) -> State:
+    """The line again, with the reason."""
+    return replace(state, prompt=prompt("export", text), message=printable(str(error)))
