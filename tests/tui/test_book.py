@@ -6,8 +6,9 @@ import numpy as np
 
 from tests.tui.walker import Walker
 from vitscope.tui import book
-from vitscope.tui.book import Book, needs
+from vitscope.tui.book import Book
 from vitscope.tui.library import Failure, Item, Maps
+from vitscope.tui.needs import needs
 
 
 def test_the_oldest_are_forgotten_when_too_much_is_kept(monkeypatch):

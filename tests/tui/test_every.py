@@ -12,8 +12,8 @@ from tests import synthetic
 from tests.tui.walker import Walker
 from vitscope.derive.distance import uniform_distance
 from vitscope.geometry import Geometry
-from vitscope.tui.book import needs
 from vitscope.tui.keys import press
+from vitscope.tui.needs import needs
 from vitscope.tui.screens import every
 from vitscope.tui.side import Peer
 from vitscope.tui.state import Facts, State

@@ -16,9 +16,9 @@ from vitscope.geometry import Geometry
 from vitscope.store.lock import lock
 from vitscope.store.reader import Cache
 from vitscope.store.writer import Measured, RunWriter
-from vitscope.tui.book import needs
 from vitscope.tui.features import Candidate, Features
 from vitscope.tui.keys import press
+from vitscope.tui.needs import needs
 from vitscope.tui.palettes import theme
 from vitscope.tui.render import chart
 from vitscope.tui.render.surface import Rect, Surface

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from vitscope.tui import keys, library
-from vitscope.tui.book import Book, needs
+from vitscope.tui.book import Book
 from vitscope.tui.colors import Depth
+from vitscope.tui.needs import needs
 from vitscope.tui.render.surface import Surface
 from vitscope.tui.screens import draw
 from vitscope.tui.state import State

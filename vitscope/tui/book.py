@@ -1,9 +1,8 @@
-"""Book: everything read so far, as pages look it up; and what a page still needs."""
+"""Book: everything read so far, as pages look it up."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from vitscope.catalog import rank
 from vitscope.derive.heads import Tag
 from vitscope.derive.offset import magnitude
 from vitscope.store.reader import Run
-from vitscope.tui import searching
+from vitscope.tui import items, searching
 from vitscope.tui.census import Census
 from vitscope.tui.curves import Score
 from vitscope.tui.features import Candidate
@@ -26,9 +25,9 @@ from vitscope.tui.panels import Masks, Sheet
 from vitscope.tui.render.photo import scaled
 from vitscope.tui.results import Table, evaluations
 from vitscope.tui.side import MODELS as PEERS
-from vitscope.tui.side import Peer, moved
+from vitscope.tui.side import Peer
 from vitscope.tui.similarity import Across, Residual, Similarity
-from vitscope.tui.state import Facts, Known, State, View
+from vitscope.tui.state import Facts, Known, State
 
 PHOTOGRAPHS = 64  # scaled to the size of a pane
 KEPT = 128 << 20  # bytes; the maps of one query take from a few hundred kilobytes to a few megabytes
@@ -118,19 +117,19 @@ class Book:
 
     def aligned(self, state: State, run: Run) -> np.ndarray | Failure | None:
         """AAAM of the heads of the state's layer, (H, 2R−1, 2C−1)."""
-        return self.get(_aligned(state, run))
+        return self.get(items.aligned(state, run))
 
     def reach(self, state: State, run: Run) -> np.ndarray | Failure | None:
         """The same, not divided by coverage: shares of attention."""
-        return self.get(_aligned(replace(state, corrected=False), run))
+        return self.get(items.aligned(replace(state, corrected=False), run))
 
     def maps(self, state: State, run: Run, *, image: int | None = None) -> Maps | Failure | None:
         """The maps of the state's query token, in the mean or in one image."""
-        return self.get(_maps(state, run, image, self.shots))
+        return self.get(items.maps(state, run, image, self.shots))
 
     def picture(self, state: State, run: Run) -> np.ndarray | Failure | None:
         """The crop of the state's image, (rows, columns, 3) uint8."""
-        return self.get(_crop(state, run, self.shots))
+        return self.get(items.crop(state, run, self.shots))
 
     def column(self, run: Run, name: str) -> Column | Failure | None:
         """A number of every head, why it is missing, or None while it is read."""
@@ -239,13 +238,13 @@ class Book:
 
     def similarity(self, state: State, run: Run) -> Similarity | Failure | None:
         """CKA of all layers of two runs, those of `run` as rows."""
-        item = _cka(state, run, self)
+        item = items.cka(state, run, self)
         found = self.get(item)
         return found.turned() if isinstance(found, Similarity) and item.run != run.folder else found
 
     def across(self, state: State, run: Run) -> Across | Failure | None:
         """CKA of the last layers of all runs."""
-        return self.get(_across(state, run, self))
+        return self.get(items.across(state, run, self))
 
     def residual(self, run: Run) -> Residual | Failure | None:
         """CKA of skip with branch, and norm ratios."""
@@ -253,7 +252,7 @@ class Book:
 
     def scores(self, run: Run) -> dict[str, Score] | Failure | None:
         """Every number of every layer that the evaluations hold."""
-        return self.get(_curves(run, self))
+        return self.get(items.curves(run, self))
 
     def masks(self, run: Run) -> tuple[Run, ...]:
         """The evaluations with masks of the model of `run`, newest first."""
@@ -261,7 +260,7 @@ class Book:
 
     def saliency(self, state: State | None, run: Run) -> Saliency | Failure | None:
         """IoU of every head with masks: of the evaluation that `state` chose, else of the newest."""
-        item = _saliency(state, run, self)
+        item = items.saliency(state, run, self)
         return Failure(f"{run.model} was not held against masks.") if item is None else self.get(item)
 
     def norms(self, run: Run) -> Norms | Failure | None:
@@ -270,11 +269,11 @@ class Book:
 
     def information(self, run: Run) -> tuple[Entry, ...] | Failure | None:
         """What is known of a run."""
-        return self.get(_info(run, self))
+        return self.get(items.info(run, self))
 
     def table(self, run: Run) -> Table | Failure | None:
         """The best of every model in every task."""
-        return self.get(_table(run, self))
+        return self.get(items.table(run, self))
 
 
 def _size(value: object) -> int:
@@ -283,84 +282,10 @@ def _size(value: object) -> int:
     return sum(part.nbytes for part in parts if isinstance(part, np.ndarray))
 
 
-def _maps(state: State, run: Run, image: int | None = None, shots: Shots | None = None) -> Item:
-    live = shots.picture(run.folder.name, image) if shots and image is not None else None
-    return Item("maps", run.folder, image=image, query=state.query, flag=state.received, live=live)
-
-
-def _crop(state: State, run: Run, shots: Shots) -> Item:
-    return Item("picture", run.folder, image=state.image, live=shots.picture(run.folder.name, state.image))
-
-
-def _aligned(state: State, run: Run) -> Item:
-    return Item("aligned", run.folder, layer=state.layer, flag=state.corrected)
-
-
-def _cka(state: State, run: Run, book: Book) -> Item:
-    """The same for both ways round, so that turning a matrix computes nothing."""
-    first, second = sorted((run.folder, book.other(state, run).folder))
-    return Item("cka", first, others=(second,), tokens=state.features.tokens)
-
-
-def _across(state: State, run: Run, book: Book) -> Item:
-    every = tuple(each.folder for each in book.candidates())
-    return Item("across", run.folder.parent, others=every, tokens=state.features.tokens)
-
-
-def _curves(run: Run, book: Book) -> Item:
-    every = tuple(each.folder for each in book.listing.evaluations) if book.listing else ()
-    return Item("curves", run.folder.parent, others=every)
-
-
 def of_mode(found: Saliency, mode: str) -> Column:
     """IoU of every head's attention of one mode, with what it was held against as its unit."""
     at = found.place(mode)
     return Column(found.iou[at], None, f"{found.modes[at]}, {found.dataset}")
-
-
-def _saliency(state: State | None, run: Run, book: Book) -> Item | None:
-    found = {each.folder.name: each.folder for each in book.masks(run)}
-    if not found:
-        return None
-    newest = next(iter(found.values()))
-    chosen = newest if state is None else found.get(state.panels.masks, newest)
-    return Item("saliency", run.folder, others=(chosen,))
-
-
-def _info(run: Run, book: Book) -> Item:
-    every = book.listing.evaluations if book.listing else ()
-    return Item("info", run.folder, others=tuple(each.folder for each in every if each.model == run.model))
-
-
-def _table(run: Run, book: Book) -> Item:
-    return replace(_curves(run, book), kind="table")
-
-
-def _features(state: State, run: Run, book: Book) -> list[Item]:
-    """What the pages about features show."""
-    if state.view == "cka":
-        both = [_cka(state, run, book), _across(state, run, book)]
-        return both[::-1] if state.features.across else both
-    if state.view == "curves":
-        return [_curves(run, book)]
-    return [Item("norms" if state.features.branch == "tokens" else "residual", run.folder)]
-
-
-def _models(state: State, run: Run, book: Book) -> list[Item]:
-    """What the page of models shows: of every one its numbers and the maps of its query token."""
-    wanted = []
-    for peer in book.peers(state, run):
-        other = (book.listing.run(peer.name) if book.listing else None) or run
-        theirs = state if other is run else moved(state, run.geometry, peer)
-        wanted += [_maps(theirs, other), Item("numbers", other.folder)]
-        wanted += [Item("offsets", other.folder)] if state.quantity == "offset" else []
-    return [*wanted, Item("offsets", run.folder), Item("tags", run.folder)]
-
-
-def _find(state: State, run: Run, book: Book) -> list[Item]:
-    """What the page of results shows: the head under its cursor, and everything that is searched."""
-    theirs, there = searching.preview(book, state, run) or (state, run)
-    return [_maps(theirs, there), _aligned(theirs, there), *searching.wanted(book, state, run)]
 
 
 def shown_score(state: State, scores: dict[str, Score]) -> str:
@@ -371,49 +296,3 @@ def shown_score(state: State, scores: dict[str, Score]) -> str:
 def deepest(score: Score) -> int:
     """Layers of the deepest model that it was measured for; 1 where there is noise only."""
     return max(map(len, score.values), default=1)
-
-
-def _every(state: State, run: Run, book: Book) -> list[Item]:
-    """What the page of all models by layer shows: their numbers, and whatever else the chosen one is made of."""
-    wanted = []
-    for peer in book.peers(state, run):
-        other = (book.listing.run(peer.name) if book.listing else None) or run
-        masks = _saliency(None, other, book) if state.quantity == "iou" else None
-        offsets = [Item("offsets", other.folder)] if state.quantity == "offset" else []
-        wanted += [Item("numbers", other.folder), *offsets, *([masks] if masks else [])]
-    return [*wanted, Item("tags", run.folder)]
-
-
-def _heads(state: State, run: Run, book: Book) -> list[Item]:
-    """What the pages about the heads of one model show."""
-    numbers = Item("numbers", run.folder)
-    slow = [_aligned(state, run), Item("offsets", run.folder), Item("tags", run.folder)]
-    masks = _saliency(state if state.view == "saliency" else None, run, book)
-    slow += [masks] if masks else []
-    if state.view == "image":
-        maps = _maps(state, run, None if state.averaged else state.image, book.shots)
-        return [maps, _crop(state, run, book.shots), numbers, *slow[1:]]
-    if state.view == "head":
-        return [_maps(state, run), numbers, *slow, _aligned(replace(state, corrected=False), run)]
-    return [numbers, _maps(state, run), *slow]
-
-
-_PAGES: dict[View, Callable[[State, Run, Book], list[Item]]] = {
-    "cka": _features,
-    "residual": _features,
-    "curves": _features,
-    "find": _find,
-    "models": _models,
-    "results": lambda _state, run, book: [_table(run, book)],
-    "info": lambda _state, run, book: [_info(run, book)],
-}
-
-
-def needs(state: State, book: Book) -> list[Item]:
-    """What the page of `state` shows, the most urgent first."""
-    run = book.run(state)
-    if run is None or state.view == "runs":
-        return []
-    if state.view == "distance" and state.panels.every != "one":
-        return _every(state, run, book)
-    return _PAGES.get(state.view, _heads)(state, run, book)

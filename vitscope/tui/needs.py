@@ -1,0 +1,92 @@
+"""What every page needs to be read before it can be drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from vitscope.store.reader import Run
+from vitscope.tui import items, searching
+from vitscope.tui.book import Book
+from vitscope.tui.library import Item
+from vitscope.tui.side import moved
+from vitscope.tui.state import State, View
+
+
+def _features(state: State, run: Run, book: Book) -> list[Item]:
+    """What the pages about features show."""
+    if state.view == "cka":
+        both = [items.cka(state, run, book), items.across(state, run, book)]
+        return both[::-1] if state.features.across else both
+    if state.view == "curves":
+        return [items.curves(run, book)]
+    return [Item("norms" if state.features.branch == "tokens" else "residual", run.folder)]
+
+
+def _quantity(state: State, run: Run, book: Book) -> list[Item]:
+    """What the chosen number of a run is made of, where that is not among its numbers."""
+    if state.quantity == "offset":
+        return [Item("offsets", run.folder)]
+    masks = items.saliency(None, run, book) if state.quantity == "iou" else None
+    return [masks] if masks else []
+
+
+def _models(state: State, run: Run, book: Book) -> list[Item]:
+    """What the page of models shows: of every one its numbers and the maps of its query token."""
+    wanted = []
+    for peer in book.peers(state, run):
+        other = (book.listing.run(peer.name) if book.listing else None) or run
+        theirs = state if other is run else moved(state, run.geometry, peer)
+        wanted += [items.maps(theirs, other), Item("numbers", other.folder)]
+        wanted += _quantity(state, other, book)
+    return [*wanted, Item("offsets", run.folder), Item("tags", run.folder)]
+
+
+def _find(state: State, run: Run, book: Book) -> list[Item]:
+    """What the page of results shows: the head under its cursor, and everything that is searched."""
+    theirs, there = searching.preview(book, state, run) or (state, run)
+    return [items.maps(theirs, there), items.aligned(theirs, there), *searching.wanted(book, state, run)]
+
+
+def _every(state: State, run: Run, book: Book) -> list[Item]:
+    """What the page of all models by layer shows: their numbers, and whatever else the chosen one is made of."""
+    wanted = []
+    for peer in book.peers(state, run):
+        other = (book.listing.run(peer.name) if book.listing else None) or run
+        wanted += [Item("numbers", other.folder), *_quantity(state, other, book)]
+    return [*wanted, Item("tags", run.folder)]
+
+
+def _heads(state: State, run: Run, book: Book) -> list[Item]:
+    """What the pages about the heads of one model show."""
+    numbers = Item("numbers", run.folder)
+    slow = [items.aligned(state, run), Item("offsets", run.folder), Item("tags", run.folder)]
+    masks = items.saliency(state if state.view == "saliency" else None, run, book)
+    slow += [masks] if masks else []
+    if state.view == "image":
+        maps = items.maps(state, run, None if state.averaged else state.image, book.shots)
+        return [maps, items.crop(state, run, book.shots), numbers, *slow[1:]]
+    if state.view == "head":
+        return [items.maps(state, run), numbers, *slow, items.aligned(replace(state, corrected=False), run)]
+    return [numbers, items.maps(state, run), *slow]
+
+
+_PAGES: dict[View, Callable[[State, Run, Book], list[Item]]] = {
+    "cka": _features,
+    "residual": _features,
+    "curves": _features,
+    "find": _find,
+    "models": _models,
+    "results": lambda _state, run, book: [items.table(run, book)],
+    "info": lambda _state, run, book: [items.info(run, book)],
+}
+
+
+def needs(state: State, book: Book) -> list[Item]:
+    """What the page of `state` shows, the most urgent first."""
+    run = book.run(state)
+    if run is None or state.view == "runs":
+        return []
+    if state.view == "distance" and state.panels.every != "one":
+        return _every(state, run, book)
+    return _PAGES.get(state.view, _heads)(state, run, book)
