@@ -24,11 +24,14 @@ MODELS = catalog.GROUPS["demo"]
 
 @contextmanager
 def forwards() -> Iterator[Counter[str]]:
-    """While open, what whole models are given: passes, and images in all of them."""
+    """While open, what whole models are given: passes over photographs, and photographs in all of them.
+
+    A single image is noise, by which an extraction sees what shape a model has: no batch here is as small.
+    """
     seen: Counter[str] = Counter()
 
     def count(module: nn.Module, inputs: tuple) -> None:
-        if hasattr(module, "blocks"):
+        if hasattr(module, "blocks") and len(inputs[0]) > 1:
             seen["passes"] += 1
             seen["images"] += len(inputs[0])
 
@@ -43,23 +46,25 @@ def shown(cache: Cache, models: list[str], **options) -> View:
     return catalog.load("view", catalog.VIEWS, "cka")(cache, models, Options(**options))
 
 
+def numbers(view: View) -> list[np.ndarray]:
+    found = [view.values, *(column.values for column in (view.columns or {}).values())]
+    return [values for values in found if values is not None]
+
+
 def test_six_models_cost_six_passes_whatever_is_compared(tmp_path):
-    """40 images are two batches; one more image, of noise, tells what a model's blocks have."""
+    """40 images are two batches."""
     assert len(MODELS) == 6
     folder, store = jobs.pictures(tmp_path / "pictures", 40), Cache(tmp_path / "cache")
     metrics = ("vectors", "grams", "norm-grams", "residual-grams", "residual-norms", "token-norms")
     with forwards() as seen:
         for model in MODELS:
             jobs.measured(jobs.request(folder, model=model, image_size=None, metrics=metrics), store.folder)
-    assert seen == {"passes": 6 * (2 + 1), "images": 6 * (40 + 1)}
+    assert seen == {"passes": 6 * 2, "images": 6 * 40}
     with forwards() as seen:
         for pair in combinations_with_replacement(MODELS, 2):
             for options in ({"tokens": "cls"}, {"tokens": "all"}, {"taps": "norm"}, {"exact": True}):
                 view = shown(store, list(dict.fromkeys(pair)), **options)
-                for values in (
-                    [view.values] if view.columns is None else [each.values for each in view.columns.values()]
-                ):
-                    assert np.isfinite(values).all()
+                assert all(np.isfinite(values).all() for values in numbers(view))
         assert shown(store, list(MODELS)).values.shape == (6, 6)
     assert seen == {}
 
@@ -72,5 +77,5 @@ def test_clusters_of_what_was_extracted_look_at_no_image_again(tmp_path):
     task = TaskRequest(task="clusters", model="demo-mae", data=tmp_path / "pictures", dataset="images")
     with forwards() as seen:
         evaluate(task, Resources(device="cpu"), tmp_path / "cache", jobs.Listener())
-    assert set(seen.values()) <= {2}, "no more than what tells what the blocks have"
+    assert seen == {}
     assert len(Cache(tmp_path / "cache").runs()) == 2
