@@ -191,3 +191,43 @@ def test_closing_removes_the_private_folder(measured, worker):
     assert folder.stat().st_mode & 0o077 == 0
     worker.close()
     assert not folder.exists()
+
+
+def test_weights_that_were_given_as_a_file_are_found_again(measured, tmp_path, worker):
+    weights = tmp_path / "mine.safetensors"
+    weights.write_bytes((build.PACKAGE / "demo/weights/demo-mae.safetensors").read_bytes())
+    request = Request(model="demo-mae", checkpoint=weights, data=measured[1], metrics=("gallery",))
+    extract(request, Resources(device="cpu"), tmp_path / "cache", Silent())
+    run = Cache(tmp_path / "cache").find("demo-mae")
+    assert run.facts["checkpoint"]["path"] == str(weights)
+    assert worker.look(run, measured[1] / "one.png", "cpu").name == "one.png"
+    weights.unlink()
+    again = Worker()
+    with pytest.raises(ModelError, match=r"mine\.safetensors"):
+        again.look(run, measured[1] / "one.png", "cpu")
+    again.close()
+
+
+def test_closing_gives_up_the_request_at_hand_and_takes_no_other(measured, tmp_path):
+    worker = slow(tmp_path, deaf=True)
+    threading.Timer(1.0, worker.close).start()
+    for _ in range(2):
+        with pytest.raises(Cancelled):
+            worker.look(measured[0], measured[1] / "one.png")
+    assert not worker.warm
+
+
+def test_cancelled_before_the_process_listens_the_next_request_starts_another(measured):
+    worker = Worker((sys.executable, "-c", "import time; time.sleep(60)"))  # as while PyTorch is imported
+    for _ in range(2):
+        threading.Timer(0.5, worker.cancel).start()
+        with pytest.raises(Cancelled):
+            worker.look(measured[0], measured[1] / "one.png")
+        assert not worker.warm
+    worker.close()
+
+
+def test_without_pytorch_that_is_said(measured, monkeypatch):
+    monkeypatch.setattr("vitscope.tui.live.find_spec", lambda _: None)
+    with pytest.raises(ModelError, match="PyTorch is not installed"):
+        Worker().look(measured[0], measured[1] / "one.png")
