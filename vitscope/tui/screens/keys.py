@@ -23,7 +23,7 @@ ABOUT: dict[View, str] = {
     "one side, axial along rows or columns, global everywhere alike, sparse at a few patches, sink at one token.",
     "head": "One head, mean over all images. At the left, attention of the query token to every patch; hjkl move the "
     "query. Beside it the AAAM: all queries laid over each other with the query in the middle. The offset is its "
-    "centre of mass, in patches to the right and down. Bars show how the attention among patches spreads over distances; "
+    "centre of mass, in patches to the right and down. Bars show how attention among patches spreads over distance; "
     "below them are the patches that the query attends to most, and the same query in all heads of the layer.",
     "image": "One head over one image: the photograph is dark where the query token pays no attention, and takes the "
     "colours of the scale where it does. hjkl move the query over the picture.",
