@@ -234,13 +234,14 @@ def test_evaluations_are_no_runs_to_look_into(person):
     assert len(person.book.listing.evaluations) == 3
 
 
-def test_runs_that_hold_only_vectors_for_a_task_are_not_compared(tmp_path):
+def test_runs_that_hold_only_vectors_for_a_task_are_neither_listed_nor_compared(tmp_path):
     shape = {"images": 12, "block": 6, "gallery": 0}
     for seed, (model, metrics) in enumerate({"one": None, "two": None, "made": ["vectors"]}.items()):
         synthetic.write(tmp_path, model=model, seed=seed, metrics=metrics, **shape)
     person = Walker(tmp_path)
     person.press("enter", "C", "A")
     assert sorted(run.model for run in person.book.candidates()) == ["one", "two"]
+    assert sorted(run.model for run in person.book.listing.runs) == ["one", "two"]
 
 
 def test_what_takes_long_is_never_waited_for(person):

@@ -118,6 +118,7 @@ def listing(folder: Path) -> Listing:
         every = cache.runs()
         runs, evaluations = (tuple(run for run in every if bool(run.spec.task) is task) for task in (False, True))
         broken = tuple((printable(path.name), sentence) for path, sentence in cache.broken())
+        runs = tuple(run for run in runs if not run.only_vectors)  # made for a task: there is nothing to look at
         measured = {run.folder.name: tuple(run.results()) for run in runs}
     except (VitscopeError, OSError) as error:
         return Listing(folder, failure=_sentence(error))
