@@ -12,6 +12,7 @@ import os
 import re
 import tempfile
 import tomllib
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,10 @@ SETTINGS: dict[str, Setting] = {
 }
 
 
+KEYS = "keys"
+"""The table of keys in the browser, by the names of what they do; `tui.keymap` knows which there are."""
+
+
 def path() -> Path:
     """The file of settings, which need not be there."""
     return Path(os.environ.get("VITSCOPE_CONFIG") or platformdirs.user_config_path("vitscope") / "config.toml")
@@ -72,7 +77,8 @@ def all() -> dict[str, Any]:  # noqa: A001 (config.all() reads as what it is)
     """Every setting with its value or None; raises ConfigError if a value is wrong or the file holds anything else."""
     in_file = _flat(_read())
     for key in in_file:
-        _known(key, f"{path()}: ")
+        if not key.startswith(f"{KEYS}."):
+            _known(key, f"{path()}: ")
     found = {}
     for key in SETTINGS:
         if text := os.environ.get(variable(key)):
@@ -82,6 +88,30 @@ def all() -> dict[str, Any]:  # noqa: A001 (config.all() reads as what it is)
         else:
             found[key] = None
     return found
+
+
+def keys() -> dict[str, str]:
+    """The table [keys]: what the browser does, and its keys; {} without one. Raises ConfigError."""
+    found = _read().get(KEYS, {})
+    if not isinstance(found, dict):
+        raise ConfigError(f"{path()}: {KEYS} is a value, but names a table: write [{KEYS}] above the keys.")
+    for name, value in found.items():
+        if not isinstance(value, str):
+            raise ConfigError(f'{line(name)}: {name} takes keys in quotation marks, as in {name} = "j down".')
+    return found
+
+
+def line(name: str) -> str:
+    """Where the file names a key of the table [keys], for a message."""
+    table = ""
+    with suppress(OSError, UnicodeDecodeError):
+        for number, text in enumerate(path().read_text("utf-8").splitlines(), start=1):
+            if found := re.match(r"\s*\[\s*([^\]]+?)\s*\]", text):
+                table = found[1]
+            dotted = rf"\s*{KEYS}\s*\.\s*" if not table else r"\s*"
+            if table in {"", KEYS} and re.match(rf'{dotted}["\']?{re.escape(name)}["\']?\s*=', text):
+                return f"{path()}, line {number}"
+    return f"{path()}"
 
 
 def set(key: str, value: str | int) -> None:  # noqa: A001

@@ -31,6 +31,9 @@ def browse(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Start at the list of runs, not where it was left.", show_default=False)
     ] = False,
+    list_keys: Annotated[
+        bool, typer.Option("--list-keys", help="Print what every key is called and does.", show_default=False)
+    ] = False,
     theme: Annotated[
         Theme | None,
         typer.Option(help="Of the page; else $VITSCOPE_THEME, then what the terminal says.", show_default=False),
@@ -60,6 +63,8 @@ def browse(
 
     Keys are shown at the foot of every page; ? shows all of them, q leaves. Without PLACE it starts where it was left.
 
+    A table [keys] in the file of settings gives keys of your own: zoom = "enter z".
+
     \b
     For example:
       vitscope browse
@@ -68,6 +73,9 @@ def browse(
       vitscope browse mae --keys "D l l" --screenshot distance.svg
     """
     talk = Talk.of(context, quiet=quiet, verbose=verbose)
+    if list_keys:
+        _list_keys()
+        return
     light = None if theme is None else theme is Theme.light
     if screenshot is not None:
         _picture(cache_folder(cache), screenshot, place, keys or "", size or "120x40", light)
@@ -85,6 +93,13 @@ def browse(
     from vitscope.tui.app import browse as start
 
     start(folder, place, light=light, fresh=fresh)
+
+
+def _list_keys() -> None:
+    from vitscope.tui.app import own_keys
+    from vitscope.tui.keymap import listed
+
+    typer.echo(listed(own_keys()))
 
 
 def _picture(cache: Path, file: Path, place: str | None, keys: str, size: str, light: bool | None) -> None:

@@ -16,6 +16,7 @@ from textual.events import Key, Paste, Resize
 from textual.message import Message
 from textual.worker import get_current_worker
 
+from vitscope import config
 from vitscope.errors import VitscopeError
 from vitscope.store.reader import Run
 from vitscope.store.text import printable
@@ -23,6 +24,7 @@ from vitscope.tui import keys, library, memory, opening
 from vitscope.tui.actions import perform
 from vitscope.tui.book import Book
 from vitscope.tui.colors import Depth, detect, is_light
+from vitscope.tui.keymap import remapped
 from vitscope.tui.library import Item, Listing
 from vitscope.tui.live import Cancelled, Picture, Worker
 from vitscope.tui.needs import needs
@@ -310,6 +312,7 @@ def browse(cache: Path, place: str | None = None, *, light: bool | None = None, 
     raises SystemExit with 0, 1 after a crash, 130 after ctrl+c, 128 + n after signal n. Raises VitscopeError before the
     screen is touched when there is no such place.
     """
+    keys.use(own_keys())
     usual = is_light(os.environ) if light is None else light
     state = replace(starting(cache, place), light=usual)
     if place is None and not fresh:
@@ -321,6 +324,13 @@ def browse(cache: Path, place: str | None = None, *, light: bool | None = None, 
         chosen = None if state.light == usual else state.light
         memory.remember(cache, memory.Memory(spelled(state, browser.book.known()), state.palette, chosen))
     raise SystemExit(browser.return_code or 0)
+
+
+def own_keys() -> tuple[keys.Binding, ...]:
+    """The bindings with the keys of the user's settings; ConfigError."""
+    if not config.path().exists():
+        return keys.BINDINGS
+    return remapped(keys.BINDINGS, config.keys(), config.line)
 
 
 def left(cache: Path, state: State) -> State:

@@ -90,7 +90,7 @@ async def _settled(browser: Browser, pilot: Pilot[object]) -> None:
 def _keys(browser: Browser, word: str) -> list[str]:
     """What a word presses: one key, or every letter of it into the line that is being typed."""
     key = OTHER_NAMES.get(word, word)
-    if len(key) == 1 or key in WRITING or any(key in binding.keys for binding in keys.BINDINGS):
+    if len(key) == 1 or key in WRITING or any(key in binding.keys for binding in keys.bindings()):
         return [key]
     if browser.state.prompt is not None:
         return list(word)

@@ -232,9 +232,22 @@ BINDINGS: tuple[Binding, ...] = (
 )
 
 
+_table: list[tuple[Binding, ...]] = [BINDINGS]
+
+
+def bindings() -> tuple[Binding, ...]:
+    """The bindings that hold now: those above, or with the keys that the settings give them."""
+    return _table[0]
+
+
+def use(table: tuple[Binding, ...]) -> None:
+    """From now on these hold."""
+    _table[0] = table
+
+
 def find(key: str, view: View) -> Binding | None:
     """The binding of `key` on the page `view`."""
-    return next((binding for binding in BINDINGS if key in binding.keys and view in binding.views), None)
+    return next((binding for binding in bindings() if key in binding.keys and view in binding.views), None)
 
 
 def press(state: State, key: str, facts: Facts) -> State:
@@ -254,11 +267,11 @@ def press(state: State, key: str, facts: Facts) -> State:
 
 def options(state: State, facts: Facts, text: str) -> list[command.Option]:
     """What a command that begins with `text` could be."""
-    return command.options(text, state, facts, BINDINGS)
+    return command.options(text, state, facts, bindings())
 
 
 def _command(state: State, facts: Facts, text: str) -> State:
-    return command.run(state, facts, text, BINDINGS)
+    return command.run(state, facts, text, bindings())
 
 
 TAKE: dict[Purpose, Callable[[State, Facts, str], State]] = {
@@ -308,4 +321,4 @@ def written(state: State, line: Prompt, facts: Facts) -> State:
 
 def hints(view: View) -> list[Binding]:
     """What the footer offers on a page, the most useful first."""
-    return [binding for binding in BINDINGS if binding.hint and view in binding.views]
+    return [binding for binding in bindings() if binding.hint and view in binding.views]

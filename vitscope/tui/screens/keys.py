@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import chain
 
 from vitscope.tui.book import Book
-from vitscope.tui.keys import BINDINGS, Binding
+from vitscope.tui.keys import Binding, bindings
 from vitscope.tui.render.surface import Rect, Surface
 from vitscope.tui.render.words import wrap
 from vitscope.tui.state import State, View
@@ -91,7 +91,7 @@ def _line(surface: Surface, x: int, y: int, keys: str, about: str, width: int) -
 
 def _columns(state: State, across: int) -> list[list[tuple[str, str]]]:
     """(keys, what they do) or (heading, ""): one column, or two of about the same length with groups kept whole."""
-    here = [binding for binding in BINDINGS if state.view in binding.views and binding.about]
+    here = [binding for binding in bindings() if state.view in binding.views and binding.about]
     blocks = [
         [(title, ""), *((binding.shown, binding.about) for binding in here if binding.group == title), ("", "")]
         for title in _titles(here)
