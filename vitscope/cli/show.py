@@ -111,8 +111,8 @@ def show(
         head=None if head is None else head - 1,
         query=query,
         image=image,
-        tokens=tokens,
-        taps=taps,
+        tokens=tokens and tokens.value,
+        taps=taps and taps.value,
         exact=exact or None,
     )
     views = _views(view, cache, expand(model), options)

@@ -15,6 +15,7 @@ import numpy as np
 from vitscope.errors import ViewError
 
 LEAST = 4  # images: HSIC₁ divides by n − 3
+COMPARED = "features in all that is compared"
 CHUNK = 1024  # rows of vectors that are read at a time
 
 
@@ -44,9 +45,7 @@ def cka(one: Blocks, other: Blocks) -> np.ndarray:
         raise ViewError("the two models were not measured on the same blocks of images: extract both in the same way.")
     known = _known(one) & _known(other)
     if not (known.sum(axis=-1) >= LEAST).any():
-        raise ViewError(
-            f"no block holds {LEAST} images that both models were measured on, and CKA needs that many: extract more."
-        )
+        raise ViewError(f"no block holds {LEAST} images of which there are {COMPARED}, and CKA needs that many.")
     rows = unfolded(one, known)
     columns = rows if other is one else unfolded(other, known)
     with np.errstate(invalid="ignore"):
@@ -139,7 +138,7 @@ def exact(one: Rows, other: Rows) -> tuple[float, float]:
     """
     count = len(one.kept)
     if count < LEAST:
-        raise ViewError(f"CKA needs {LEAST} images or more that both models were measured on, and there are {count}.")
+        raise ViewError(f"CKA needs {LEAST} images or more of which there are {COMPARED}, not {count}: extract more.")
     middle, other_middle = _mean(one), _mean(other)
     cross, own, others, diagonals = 0.0, 0.0, 0.0, []
     for start in range(0, count, CHUNK):

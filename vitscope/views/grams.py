@@ -63,13 +63,18 @@ def said(run: Run, metric: str) -> str:
     """How the numbers were estimated, as a note below them."""
     places = _places(run.result(metric))
     used = int(((places >= 0).sum(axis=-1) >= LEAST).sum())
-    text = f"Unbiased minibatch estimate from {used} blocks of {places.shape[-1]} images"
+    text = f"Unbiased minibatch estimate from {in_blocks(used, places.shape[-1])}"
     if run.spec.protocol == "paper":
         return (
             f"{text} in the order of the data set, each divided by its range, as in the paper: where that order is by "
             "class, this is mostly how alike images of one class are arranged."
         )
     return f"{text} in a seeded random order; values outside 0 to 1 are what an unbiased estimate may give."
+
+
+def in_blocks(blocks: int, images: int) -> str:
+    """So many blocks of so many images each, in words."""
+    return f"{blocks} block{'s' if blocks != 1 else ''} of {images} images"
 
 
 def _places(result: Result) -> np.ndarray:

@@ -14,6 +14,7 @@ from vitscope.tui.screens import matrix
 from vitscope.tui.screens.frame import failed, gone, notice
 from vitscope.tui.similarity import Across, Similarity
 from vitscope.tui.state import State
+from vitscope.views.grams import in_blocks
 
 GAP = 4
 NAMES = {"all": "all tokens", "spatial": "patches", "cls": "CLS"}
@@ -89,7 +90,7 @@ def _layers(surface: Surface, rect: Rect, state: State, found: Similarity) -> No
     y = _reading(surface, Rect(rect.x, y, rect.width, 1), f"layer {at[0] + 1} with layer {at[1] + 1}", found.values[at])
     _scale(surface, rect, y, found.values)
     order = "in the data set's order, each divided by its range" if found.protocol == "paper" else "in random order"
-    text = f"{found.blocks} blocks of {found.images} images {order}"
+    text = f"{in_blocks(found.blocks, found.images)} {order}"
     if found.protocol == "paper":
         text += "; where that order is by class, within classes mostly"
     notice(surface, Rect(rect.x, y + 1, rect.width, rect.bottom - y - 1), text)
