@@ -127,7 +127,7 @@ def test_browse_opens_the_cache_at_the_place(vitscope, cache, monkeypatch):
     monkeypatch.setenv("TERM", "xterm-256color")
     opened = []
     app = types.ModuleType("vitscope.tui.app")
-    app.browse = lambda folder, place: opened.append((folder, place))  # type: ignore[attr-defined]
+    app.browse = lambda folder, place, **_: opened.append((folder, place))  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "vitscope.tui.app", app)
     assert vitscope("browse", "synthetic/2/3", "--cache", cache).code == 0
     assert vitscope("browse", "--cache", cache).code == 0

@@ -41,9 +41,8 @@ def test_other_keys_do_the_same(settings, cache):
 
 
 def test_footer_and_help_say_the_real_keys(settings, cache):
-    settings(
-        '[keys]\nzoom = "z"\ndistance = "f5"\nnext-layer = "N"\nprevious-match = ""\nhead-left = "a"\nquery-mean = "f7"\n'
-    )
+    more = 'previous-match = ""\nhead-left = "a"\nquery-mean = "f7"\n'
+    settings(f'[keys]\nzoom = "z"\ndistance = "f5"\nnext-layer = "N"\n{more}')
     keys.use(own_keys())
     walker = Walker(cache)
     walker.press("enter")
