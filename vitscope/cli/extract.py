@@ -25,7 +25,7 @@ from vitscope.cli.options import (
 )
 from vitscope.cli.talk import Talk
 from vitscope.cli.together import HOW, Shard, check_alone, in_turn, part_of, summarise_part
-from vitscope.cli.watch import duration, watch
+from vitscope.cli.watch import duration, watch, where_time_went
 from vitscope.run import supervisor
 
 if TYPE_CHECKING:
@@ -266,6 +266,8 @@ def summarise(talk: Talk, model: str, report: Report, cache: Path | None) -> Non
         talk.warn(f"… and {len(report.skipped) - len(shown)} more; all are in run.json, --verbose lists them")
     talk.say(f"{model}: {_done(report)}")
     talk.detail(f"measured: {', '.join(report.measured) or 'nothing'}; reused: {', '.join(report.reused) or 'nothing'}")
+    for line in where_time_went(report.stages, report.decoders):
+        talk.detail(line)
     typer.echo(report.folder)
     where, name = ["--cache", str(cache)] if cache else [], _name(model, report.folder)
     talk.say("next:")

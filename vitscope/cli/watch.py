@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Self
 
 from vitscope.cli.talk import Talk, clean, console
@@ -114,6 +115,27 @@ def duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+def where_time_went(stages: Mapping[str, float], decoders: int) -> list[str]:
+    """A table of stages: seconds, and their share of all of them; decoding beside the others has none.
+
+    >>> print(*where_time_went({"decode": 6.0, "forward": 3.0, "idle": 1.0}, 2), sep="\\n")
+    stage       seconds  share
+    decode          6.0  in 2 processes beside
+    forward         3.0   75 %
+    idle            1.0   25 %
+    """
+    if not stages:
+        return []
+    beside = {"decode"} if decoders else set()
+    whole = sum(seconds for name, seconds in stages.items() if name not in beside) or 1.0
+    processes = "a process" if decoders == 1 else f"{decoders} processes"
+    lines = [f"{'stage':8} {'seconds':>10} {'share':>6}"]
+    for name, seconds in stages.items():
+        share = f" in {processes} beside" if name in beside else f"{100 * seconds / whole:4.0f} %"
+        lines.append(f"{name:8} {seconds:10.1f} {share}")
+    return lines
 
 
 def _bar(screen: Console, unit: str) -> Progress:

@@ -47,6 +47,17 @@ def out_of_memory(error: MemoryError | RuntimeError) -> bool:
     return isinstance(error, MemoryError) or any(words in str(error) for words in ("out of memory", "allocate memory"))
 
 
+def too_small(device: torch.device, batch_size: int, smaller: int) -> str:
+    """The sentence for a batch that did not fit."""
+    return f"{describe(device)} has too little memory for batches of {batch_size} images: {smaller} at a time now"
+
+
+def release(device: torch.device) -> None:
+    """Give back the memory that torch keeps for later, so that a smaller batch finds room."""
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+
+
 @contextmanager
 def memory_of(device: torch.device) -> Iterator[None]:
     """Raise DeviceError where memory runs out inside, there or in a process that decodes; everything else passes."""

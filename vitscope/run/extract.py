@@ -85,12 +85,14 @@ def _extract(
         writer = taken.opened(cache, spec, facts, found)
         owed = {name: metrics[name] for name in found["owed"]}
         left: list[int] = []
+        last: dict[str, Any] = {}
         if owed:
             planned = plan(owed.values(), setting, replace(resources, batch_size=found["batch_size"]))
             work = Work(writer, images, owed, model, setting, planned, spec, preprocess)
             taken.measure(lambda share: work.measure(resources, watcher, share), work.missing)
             if taken.folds:
                 work.fold(time.monotonic() - began)
+                last = writer.facts["passes"][-1]
             else:
                 left = work.missing()
         elif taken.folds:
@@ -103,6 +105,8 @@ def _extract(
             seconds=time.monotonic() - began,
             measured=list(owed),
             reused=[name for name in metrics if name not in owed],
+            stages=last.get("stages", {}),
+            decoders=last.get("decoders", 0),
             missing=left,
         )
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
@@ -42,6 +43,14 @@ class Loaded:
     size: int  # records in the slice
     images: Images | None
     skipped: tuple[Skipped, ...]
+    seconds: float = 0.0  # that decoding took
+
+    def pin_memory(self) -> Loaded:
+        """The same in memory that a GPU reads by itself, while this process goes on; a loader calls it by this name."""
+        if self.images is None:
+            return self
+        labels = None if self.images.labels is None else self.images.labels.pin_memory()
+        return replace(self, images=replace(self.images, pixels=self.images.pixels.pin_memory(), labels=labels))
 
 
 @dataclass(frozen=True)
@@ -145,7 +154,7 @@ class _Crops(Dataset):
         return len(self.todo)
 
     def __getitem__(self, index: int) -> Loaded:
-        slice_ = self.todo[index]
+        slice_, began = self.todo[index], time.perf_counter()
         kept, pixels, skipped = [], [], []
         for place in self.order[slice_.ranks.start : slice_.ranks.stop].tolist():
             record = self.records[place]
@@ -156,7 +165,7 @@ class _Crops(Dataset):
             except Unreadable as error:
                 skipped.append(Skipped(record.name, str(error)))
         images = self._images(kept, pixels) if kept else None
-        return Loaded(slice_.shard, len(slice_.ranks), images, tuple(skipped))
+        return Loaded(slice_.shard, len(slice_.ranks), images, tuple(skipped), time.perf_counter() - began)
 
     def _images(self, places: list[int], pixels: list[np.ndarray]) -> Images:
         records = [self.records[place] for place in places]

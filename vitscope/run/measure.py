@@ -15,18 +15,26 @@ from vitscope.models.build import Loaded
 from vitscope.models.tap import Piece, Sink, tap
 from vitscope.run import loader
 from vitscope.run.plan import Plan
+from vitscope.run.stages import Stopwatch
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 class Pass:
-    """The sums of one shard while it is measured.
+    """The sums of one shard while it is measured; `watch` is told how long each stage takes.
 
     Where no metric of attention is among them the model's own kernels run, which are faster and round differently:
     features differ in their last digits.
     """
 
-    def __init__(self, metrics: dict[str, type[Metric]], model: Loaded, setting: Setting, plan: Plan) -> None:
+    def __init__(
+        self,
+        metrics: dict[str, type[Metric]],
+        model: Loaded,
+        setting: Setting,
+        plan: Plan,
+        watch: Stopwatch | None = None,
+    ) -> None:
         self.metrics: dict[str, Any] = {name: metric(setting) for name, metric in metrics.items()}
         self._of_attention: list[OfAttention] = [one for one in self.metrics.values() if not hasattr(one, "at")]
         self._of_features: dict[str, list[OfFeatures]] = {}
@@ -34,7 +42,8 @@ class Pass:
             for place in getattr(one, "at", ()):
                 self._of_features.setdefault(place, []).append(one)
         self.skipped: list[loader.Skipped] = []
-        self._model, self._setting, self._plan = model, setting, plan
+        self._model, self._setting, self.plan = model, setting, plan
+        self._watch = watch or Stopwatch(setting.device)
         like = next(model.module.parameters())
         self._mean = torch.tensor(model.mean, device=like.device).reshape(3, 1, 1)
         self._std = torch.tensor(model.std, device=like.device).reshape(3, 1, 1)
@@ -45,7 +54,8 @@ class Pass:
         self.skipped += loaded.skipped
         if loaded.images is None:
             return
-        images = self._on_device(loaded.images)
+        with self._watch.stage("copy"):
+            images, pixels = self._on_device(loaded.images), self._normalised(loaded.images.pixels)
 
         def add(piece: Piece) -> None:
             batch = Batch(
@@ -57,25 +67,28 @@ class Pass:
                 images=images,
                 group=piece.images,
             )
-            for metric in self._of_attention:
-                metric.add(batch)
+            with self._watch.stage("metrics"):
+                for metric in self._of_attention:
+                    metric.add(batch)
 
         heads = self._setting.geometry.heads
         attention = add if self._of_attention else None
         places = {place: self._looking(place, images) for place in self._of_features}
         with (
             torch.inference_mode(),
-            tap(self._model.module, attention, places=places, chunk=self._plan.chunk, heads=heads),
+            self._watch.stage("forward"),
+            tap(self._model.module, attention, places=places, chunk=self.plan.chunk, heads=heads),
         ):
-            self._model.module(self._normalised(images.pixels))
+            self._model.module(pixels)
 
     def _looking(self, place: str, images: Images) -> Sink:
         """Who is handed the tokens at a place."""
 
         def look(layer: int, tokens: Tensor) -> None:
-            features = Features(self._setting.geometry, layer, place, tokens.float(), images)
-            for metric in self._of_features[place]:
-                metric.look(features)
+            with self._watch.stage("metrics"):
+                features = Features(self._setting.geometry, layer, place, tokens.float(), images)
+                for metric in self._of_features[place]:
+                    metric.look(features)
 
         return look
 

@@ -18,6 +18,9 @@ from vitscope.run.device import free_memory
 from vitscope.spec import Resources
 
 BATCH = {"cpu": 32, "cuda": 64, "mps": 32}  # whole blocks of images whose Gram matrices are taken
+LARGEST = 256  # on a GPU; larger batches fill it no better
+FREE_SHARE = 0.8  # of the memory that is free, for a batch that is chosen by it
+ALIVE = 14  # float32 copies of a block's tokens at once: stream, norm, q k v, output, and the MLP's four, twice
 MAPS = 3  # copies of a piece of attention alive at once: logits, attention, and what a metric makes of it
 COPIES = 2  # of one layer's tokens: in float32, and less their mean
 CACHE_BYTES = 4 << 20  # on a CPU a piece this small stays in the cache while metrics read it again and again
@@ -51,13 +54,13 @@ def plan(metrics: Iterable[type[Metric]], setting: Setting, resources: Resources
     digits. Raises DeviceError when the sums of these metrics alone do not fit in the memory that is free.
     """
     g, metrics = setting.geometry, list(metrics)
-    batch_size = _whole_blocks(resources.batch_size or BATCH[setting.device.type], metrics, setting)
-    budget = int(resources.memory * GIB)
+    budget, free = int(resources.memory * GIB), free_memory(setting.device)
+    asked = resources.batch_size or _fitting(metrics, setting, free, budget)
+    batch_size = _whole_blocks(asked, metrics, setting)
     chunk = _chunk(g, setting.device, batch_size, budget // MAPS)
     attention = MAPS * _attention_bytes(g, chunk) * any(not hasattr(metric, "at") for metric in metrics)
     tokens = 4 * COPIES * batch_size * g.tokens * setting.width * any(hasattr(metric, "at") for metric in metrics)
     sums = sum(_held(metric, setting) for metric in metrics)
-    free = free_memory(setting.device)
     if free is not None and sums + attention + tokens > free:
         raise DeviceError(
             f"sums and gallery of {g.layers} layers × {g.heads} heads × {g.tokens}² tokens take {_size(sums)}, copies "
@@ -65,6 +68,32 @@ def plan(metrics: Iterable[type[Metric]], setting: Setting, resources: Resources
             "distance,entropy,prefix-mass, or use a smaller --image-size or --gallery."
         )
     return Plan(batch_size, chunk, attention, budget, tokens, sums)
+
+
+def least(metrics: Iterable[type[Metric]], setting: Setting) -> int:
+    """The smallest batch there is: one image, or one block of those whose Gram matrix is wanted."""
+    return _whole_blocks(1, list(metrics), setting)
+
+
+def halved(made: Plan, metrics: Iterable[type[Metric]], setting: Setting) -> Plan:
+    """The same with batches of half as many images, in whole blocks."""
+    batch_size = max(made.batch_size // 2 // (unit := least(metrics, setting)) * unit, unit)
+    chunk = replace(made.chunk, images=min(made.chunk.images, batch_size))
+    return replace(made, batch_size=batch_size, chunk=chunk)
+
+
+def _fitting(metrics: list[type[Metric]], setting: Setting, free: int | None, budget: int) -> int:
+    """The usual batch; on a GPU the largest power of two that leaves some of its free memory."""
+    if setting.device.type != "cuda" or free is None:
+        return BATCH[setting.device.type]
+    g = setting.geometry
+    pixels = 3 * g.rows * g.patch[0] * g.columns * g.patch[1]
+    image = 4 * (ALIVE + COPIES) * g.tokens * setting.width + (1 + 2 * 4) * pixels
+    room = FREE_SHARE * free - sum(_held(metric, setting) for metric in metrics) - budget
+    batch_size = LARGEST
+    while batch_size > 1 and batch_size * image > room:
+        batch_size //= 2
+    return batch_size
 
 
 def _whole_blocks(batch_size: int, metrics: list[type[Metric]], setting: Setting) -> int:

@@ -75,4 +75,6 @@ class Report:
     seconds: float
     measured: list[str]
     reused: list[str]
+    stages: dict[str, float] = field(default_factory=dict)  # seconds of each of vitscope.run.stages.STAGES
+    decoders: int = 0  # processes that decoded beside the one with the model
     missing: list[int] = field(default_factory=list)  # shards (or units) that nobody has measured, where a part was

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
-from dataclasses import asdict, dataclass, replace
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -20,9 +23,10 @@ from vitscope.run import device as devices
 from vitscope.run import loader, order
 from vitscope.run.fold import fold
 from vitscope.run.measure import Pass
-from vitscope.run.plan import Plan
+from vitscope.run.plan import Plan, halved, least
 from vitscope.run.request import Watcher
 from vitscope.run.share import Share
+from vitscope.run.stages import Stopwatch, summed
 from vitscope.spec import Resources, Spec
 from vitscope.store.layout import split_key
 from vitscope.store.writer import Measured, RunWriter
@@ -42,6 +46,7 @@ class Work:
     plan: Plan
     spec: Spec
     preprocess: Preprocess
+    unrecorded: list[Stopwatch] = field(default_factory=list)  # time spent after the last record of this process
 
     @cached_property
     def order(self) -> np.ndarray:
@@ -54,7 +59,6 @@ class Work:
 
     def measure(self, resources: Resources, watcher: Watcher, share: Share) -> None:
         """Run the model over every open shard of `share`; each is committed when its last image is summed."""
-        images = len(self.images.records)
         shards = [shard for shard in self.shards if shard in share]
         total = sum(map(self._size, shards))
         owed = {shard: names for shard in shards if (names := self._owed(shard))}
@@ -62,31 +66,58 @@ class Work:
         if done > 0 and owed:
             watcher.tell(f"going on: {len(shards) - len(owed)} of {len(shards)} shards were finished before")
         watcher.progress(done, total)
-        todo = list(loader.slices(list(owed), self.spec.shard_images, images, self.plan.batch_size))
         workers = loader.default_workers(self.setting.device) if resources.workers is None else resources.workers
+        planned = self.plan
+        while owed and not self._fits(owed, planned, workers, lambda open_: watcher.progress(total - open_, total)):
+            smaller = halved(planned, self.metrics.values(), self.setting)
+            watcher.warn(devices.too_small(self.setting.device, planned.batch_size, smaller.batch_size))
+            planned = smaller
+
+    def _fits(self, owed: dict[int, list[str]], planned: Plan, workers: int, progress: Callable[[int], None]) -> bool:
+        """Measure all shards of `owed`, which is emptied; False where memory is short and batches can be smaller."""
+        try:
+            self._through(owed, planned, workers, progress)
+        except (MemoryError, RuntimeError) as error:
+            if not devices.out_of_memory(error) or planned.batch_size == least(self.metrics.values(), self.setting):
+                raise
+        else:
+            return True
+        devices.release(self.setting.device)  # now that the error, and what it holds, is gone
+        return False
+
+    def _through(
+        self, owed: dict[int, list[str]], planned: Plan, workers: int, progress: Callable[[int], None]
+    ) -> None:
+        """The shards of `owed`, in order; each leaves it when it is committed. `progress` is told the images left."""
+        images = len(self.images.records)
+        todo = list(loader.slices(list(owed), self.spec.shard_images, images, planned.batch_size))
+        left = sum(slice_.ranks.stop - slice_.ranks.start for slice_ in todo)
+        watch, decoders = Stopwatch(self.setting.device), min(workers, len(todo))
         loaded = loader.load(
             self.images.records,
             todo,
             self.model.image_size,
             preprocess=self.preprocess,
             orient=self.spec.protocol != "paper",
-            workers=workers,
+            workers=decoders,
             pin=self.setting.device.type == "cuda",
             order=self.order,
         )
         current: Pass | None = None
         for slice_, batch in zip(todo, loaded, strict=True):
+            watch.add("decode", batch.seconds)
             if current is None:
                 setting = replace(self.setting, places=self._places(slice_.shard))
-                current = Pass(
-                    {name: self.metrics[name] for name in owed[slice_.shard]}, self.model, setting, self.plan
-                )
+                metrics = {name: self.metrics[name] for name in owed[slice_.shard]}
+                current = Pass(metrics, self.model, setting, planned, watch)
             current.run(batch)
-            done += batch.size
+            left -= batch.size
             if slice_.ranks.stop == min((slice_.shard + 1) * self.spec.shard_images, images):
-                self._commit(slice_.shard, current)
+                watch = self._commit(slice_.shard, current, watch, decoders)
+                del owed[slice_.shard]
                 current = None
-            watcher.progress(done, total)
+            progress(left)
+        self.unrecorded.append(watch)
 
     def missing(self) -> list[int]:
         """The shards, of any share, of which something is not committed."""
@@ -106,6 +137,7 @@ class Work:
             )
         if seen == len(self.images.records) or not self.writer.facts["used"]:
             self.writer.update(used=used, skipped=skipped)  # before the results, which are then owed no more
+        began = time.perf_counter()
         for name, metric in self.metrics.items():
             fold(self.writer, name, metric, self._shards_of(name), self.images, self.setting)
         done = {
@@ -114,6 +146,7 @@ class Work:
             "seconds": round(seconds, 3),
             "finished": now(),
             "batch_size": self.plan.batch_size,
+            **self._costs(records, time.perf_counter() - began),
             "device": devices.describe(self.setting.device),
             "versions": versions(),
         }
@@ -178,7 +211,22 @@ class Work:
     def _key(self, name: str) -> str:
         return f"{name}@{self.metrics[name].version}"
 
-    def _commit(self, shard: int, current: Pass) -> None:
+    def _costs(self, records: list[dict[str, Any]], folding: float) -> dict[str, Any]:
+        """How the shards were measured, for run.json: seconds by stage, and where batches had to be smaller."""
+        stages = summed([*(record["stages"] for record in records), *(watch.read(0) for watch in self.unrecorded)])
+        stages["write"] = round(stages["write"] + folding, 3)
+        sizes: dict[int, list[int]] = {}
+        for shard, record in enumerate(records):
+            sizes.setdefault(record["batch_size"], []).append(shard + 1)
+        smaller = {str(size): shards for size, shards in sizes.items() if size < self.plan.batch_size}
+        return {
+            "stages": stages,
+            "decoders": max(record["decoders"] for record in records),
+            **({"shards_in_smaller_batches": smaller} if smaller else {}),
+        }
+
+    def _commit(self, shard: int, current: Pass, watch: Stopwatch, decoders: int) -> Stopwatch:
+        """Write what a shard summed, and begin to measure the time of the next one, to which the writing is counted."""
         states = {self._key(name): state for name, state in current.states().items()}
         rows = {}
         for name, metric in self.metrics.items():
@@ -188,8 +236,18 @@ class Work:
                 rows[self._key(name)] = {streamed: Measured(values, metric.dims[streamed], metric.unit)}
         skipped = [asdict(file) for file in current.skipped]
         gallery = len(self.setting.gallery) if GALLERY in current.metrics else self._gallery(shard)
-        record = {"images": self._size(shard), "skipped": skipped, "gallery": gallery}
+        record = {
+            "images": self._size(shard),
+            "skipped": skipped,
+            "gallery": gallery,
+            "batch_size": current.plan.batch_size,
+            "decoders": decoders,
+            "stages": summed([watch.read(decoders)]),
+        }
+        following, began = Stopwatch(self.setting.device), time.perf_counter()
         self.writer.put_shard(shard, states, record, rows)
+        following.add("write", time.perf_counter() - began)
+        return following
 
 
 def tidy(writer: RunWriter, images: int, spec: Spec) -> None:

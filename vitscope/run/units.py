@@ -67,8 +67,7 @@ def _fitting(task: Units, unit: int, model: Backbone, watcher: Watcher) -> Measu
             if model.batch_size == 1 or not devices.out_of_memory(error):
                 raise
         model.batch_size //= 2
-        if model.device.type == "cuda":
-            torch.cuda.empty_cache()
+        devices.release(model.device)
         watcher.warn(f"{devices.describe(model.device)} has too little memory: passes of {model.batch_size} images now")
 
 
