@@ -9,19 +9,31 @@ from vitscope.tui.render.surface import UNDERLINE, Rect, Surface
 FADED = 0.75  # of the way to the colour of the page
 
 
-def mark(surface: Surface, rect: Rect, *, found: bool, chosen: bool) -> None:
-    """Set apart the head that is drawn in `rect`, after it was drawn; the one under the cursor never fades."""
-    top, left = max(rect.y, 0), max(rect.x, 0)
-    part = np.s_[top : max(top, rect.bottom), left : max(left, rect.right)]
-    written = (surface.char[part] != ord(" ")) & (surface.char[part] < 0x2580)  # text, not the pixels of a map
-    if found:
-        surface.attr[part] |= np.where(written, UNDERLINE, 0).astype(np.uint8)
-    elif not chosen and not surface.theme.plain:
-        for colours in (surface.fore, surface.back):
-            colours[part] = _faded(colours[part], surface.theme.back)
-        surface.fore[part] = np.where(written, surface.theme.dim, surface.fore[part])
-    elif not chosen:
-        surface.fore[part] = surface.theme.faint
+class Marks:
+    """Which cells of a surface are to be underlined and which are to fade; `draw` does it once the page is there."""
+
+    def __init__(self, surface: Surface) -> None:
+        self._surface = surface
+        self._found = np.zeros(surface.char.shape, dtype=bool)
+        self._others = np.zeros(surface.char.shape, dtype=bool)
+
+    def add(self, rect: Rect, *, found: bool, chosen: bool) -> None:
+        """One head and its place; the one under the cursor never fades."""
+        top, left = max(rect.y, 0), max(rect.x, 0)
+        if found or not chosen:
+            mask = self._found if found else self._others
+            mask[top : max(top, rect.bottom), left : max(left, rect.right)] = True
+
+    def draw(self) -> None:
+        """Underline, and fade."""
+        surface, theme = self._surface, self._surface.theme
+        pixels = (surface.char >= 0x2580) & (surface.char < 0x25A0)  # blocks and shades of a map
+        written = (surface.char != ord(" ")) & ~pixels
+        surface.attr[self._found & written] |= UNDERLINE
+        if not theme.plain:
+            for colours in (surface.fore, surface.back):
+                colours[self._others] = _faded(colours[self._others], theme.back)
+        surface.fore[self._others & written] = theme.faint if theme.plain else theme.dim
 
 
 def _faded(colours: np.ndarray, page: int) -> np.ndarray:

@@ -12,7 +12,7 @@ from vitscope.tui.render.words import TAGS, glyph
 from vitscope.tui.screens import maps, numbers, peek
 from vitscope.tui.screens.cells import Cells, Head, choose, draw_cell, small, thumb
 from vitscope.tui.screens.frame import failed, gone
-from vitscope.tui.screens.marks import mark
+from vitscope.tui.screens.marks import Marks
 from vitscope.tui.screens.reading import reading
 from vitscope.tui.state import State
 
@@ -49,7 +49,7 @@ def _grid(surface: Surface, rect: Rect, cells: Cells, state: State, book: Book, 
     column = column if isinstance(column, Column) else None
     values = column.values.tolist() if column else None
     levels = _scale(column, state).share(column.values).tolist() if column else None
-    tags, kept = book.tags(run), searching.matches(book, state, run)
+    tags, kept, marks = book.tags(run), searching.matches(book, state, run), Marks(surface)
     found = book.maps(state, run) if cells.thumb else None
     thumbs = small(found, cells.thumb) if isinstance(found, Maps) else None
     shown = max(1, (rect.height - 1) // cells.height)
@@ -74,7 +74,9 @@ def _grid(surface: Surface, rect: Rect, cells: Cells, state: State, book: Book, 
                 surface.fill(Rect(place.x, place.y, cells.thumb, (cells.thumb + 1) // 2), surface.theme.panel)
             draw_cell(surface, place, cells, shows)
             if kept is not None:
-                mark(surface, place, found=(layer, head) in kept, chosen=shows.chosen)
+                marks.add(place, found=(layer, head) in kept, chosen=shows.chosen)
+    if kept is not None:
+        marks.draw()
     if first + shown < g.layers:
         surface.write(rect.x, rect.bottom - 1, "↓", surface.theme.accent, bold=True)
     if first > 0:
