@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+import numpy as np
 import pytest
 import typer
 
@@ -11,6 +12,8 @@ from tests import synthetic
 from tests.cli.conftest import one_sentence
 from vitscope.store.files import read_json, write_json
 from vitscope.store.lock import lock
+from vitscope.store.reader import Cache
+from vitscope.store.writer import Measured, RunWriter
 
 
 @pytest.fixture
@@ -56,6 +59,23 @@ def test_info(vitscope, store):
     assert "1 × 1" in one
     assert "distance@1" in one
     assert "no run of 'nobody'" in one_sentence(vitscope("cache", "info", "nobody", "--cache", store))
+
+
+def test_info_lists_an_array_that_lies_in_many_files_once(vitscope, store):
+    run = Cache(store).find("mae")
+    writer = RunWriter(
+        store, run.spec, {key: fact for key, fact in run.facts.items() if key not in {"format", "sha256"}}
+    )
+    dims = ("tokens", "layer", "row", "width")
+    with lock(run.folder):
+        for shard, rows in enumerate((3, 3, 2)):
+            vectors = {"rows": Measured(np.zeros((1, 1, rows, 4), dtype=np.float16), dims, "1")}
+            writer.put_shard(shard, {"vectors@1": {}}, {"images": rows}, {"vectors@1": vectors})
+        places = Measured(np.arange(8), ("row",), "1")
+        writer.put_result("vectors", 1, {"places": places}, 8, {"tokens": ["spatial"]}, range(3))
+    lines = vitscope("cache", "info", "mae", "--cache", store).out.splitlines()
+    (found,) = [line.split() for line in lines if "rows-" in line]
+    assert found == "vectors@1 8 rows-* 1 tokens 1 × layer 1 × row 8 × width 4".split()
 
 
 def test_info_survives_facts_that_are_not_ours(vitscope, store):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,6 +20,7 @@ from vitscope.errors import DamagedError, StoreError
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from vitscope.store.arrays import ArrayInfo
     from vitscope.store.reader import Run
 
 app = typer.Typer(
@@ -235,10 +239,27 @@ def _print_run(run: Run) -> None:
             table.add_row(name, clean(value))
     measured = _table("metric", "images", "array", "unit", "shape", right=("images",))
     for name, item in run.results().items():
-        for array, part in item.arrays.items():
+        for array, part in _rows_as_one(item.arrays).items():
             shape = " × ".join(f"{dim} {length}" for dim, length in zip(part.dims, part.shape, strict=True))
             measured.add_row(f"{name}@{item.version}", str(item.images), array, part.unit, shape)
     result(table, "", measured)
+
+
+def _rows_as_one(arrays: Mapping[str, ArrayInfo]) -> dict[str, ArrayInfo]:
+    """Arrays as they are listed: those of the shards of one, such as rows-00000 and rows-00001, as one of all rows."""
+    found: dict[str, ArrayInfo] = {}
+    for name, part in arrays.items():
+        shard = re.fullmatch(r"(\w+)-\d{5}", name)
+        whole = f"{shard[1]}-*" if shard else name
+        found[whole] = _longer(found[whole], part) if whole in found and "row" in part.dims else part
+    return found
+
+
+def _longer(before: ArrayInfo, part: ArrayInfo) -> ArrayInfo:
+    """What is listed of two arrays that follow each other along their rows."""
+    axis = part.dims.index("row")
+    rows = before.shape[axis] + part.shape[axis]
+    return replace(part, shape=(*part.shape[:axis], rows, *part.shape[axis + 1 :]))
 
 
 def _said(value: Any) -> str:
