@@ -46,8 +46,8 @@ def _demo(method: str, supervision: str, about: str) -> Model:
     """One of the six small models that were trained on the embedded world."""
     file = f"demo/weights/demo-{method.partition('-')[0].lower()}.safetensors"
     if method == "BEiT":
-        return Model("beit_base_patch16_224", method, supervision, about, file, _SMALL_BEIT)
-    return Model("vit_tiny_patch16_224", method, supervision, about, file, _SMALL)
+        return Model("beit_base_patch16_224", method, supervision, about, file=file, arguments=_SMALL_BEIT)
+    return Model("vit_tiny_patch16_224", method, supervision, about, file=file, arguments=_SMALL)
 
 
 MODELS: dict[str, Model] = {

@@ -99,5 +99,9 @@ class TerminalError(VitscopeError):
 
 
 def first_line(error: BaseException) -> str:
-    """What an error of a library says, without the lines that follow; its class where it says nothing."""
-    return next(iter(str(error).splitlines()), "") or type(error).__name__
+    """What an error of a library says, without its full stop and the lines that follow; its class if it is silent.
+
+    >>> first_line(ValueError("sides differ.\\nMore of it."))
+    'sides differ'
+    """
+    return next(iter(str(error).splitlines()), "").rstrip(". ") or type(error).__name__

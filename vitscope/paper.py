@@ -42,6 +42,7 @@ class Model:
     method: str
     supervision: str  # explicit, contrastive or reconstruction
     about: str
+    kind: str = ""  # of the paper's: size and patch, "B/16"
     file: str | None = None  # weights that vitscope ships, relative to the package
     arguments: Mapping[str, Any] = field(default_factory=dict)  # what makes the architecture another one
     licence: str = "MIT"  # of the weights
@@ -75,6 +76,7 @@ class _Family:
             method=self.method,
             supervision=self.supervision,
             about=f"{self.about}; ViT-{kind}",
+            kind=kind,
             licence=self.licence,
             normalisation=self.normalisation,
             size=size,

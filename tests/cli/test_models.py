@@ -12,6 +12,9 @@ from huggingface_hub import constants
 
 from tests.cli.conftest import one_sentence
 from vitscope import catalog
+from vitscope.cli import listing, models, weights
+from vitscope.models import huggingface
+from vitscope.run.describe import describe
 
 SHA256 = "0123456789abcdef" * 4
 
@@ -50,7 +53,8 @@ def test_the_catalog_and_the_cache_are_listed(vitscope, cache, hub):
     assert listed["synthetic"]["runs"][0]["images"] == 4
     assert listed["timm/registers"]["timm"] == "registers"
     table = vitscope("models", "--cache", cache)
-    assert all(f"{name} " in table.out for name in listed)
+    assert all(f"{name} " in table.out for name in listed if name in catalog.MODELS)
+    assert all(name in table.out for name in listed)
     assert "timm/NAME" in table.err
 
 
@@ -72,7 +76,32 @@ def test_the_list_fits_a_narrow_terminal(vitscope, cache, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     lines = vitscope("models", "--cache", cache).out.splitlines()
     assert max(map(len, lines)) <= 80
-    assert any(catalog.MODELS["fs"].timm in line for line in lines)
+    for name in catalog.MODELS:
+        assert sum(line.startswith(f"{name} ") for line in lines) == 1, name
+    assert [line.partition(" ")[0] for line in lines if " · " in line] == [
+        *("FS", "CLIP", "DINO", "MoCo-v3", "MAE", "BEiT", "demo")
+    ]
+    assert "tag augreg_in21k_ft_in1k" in "".join(lines)
+
+
+@pytest.mark.parametrize("group", catalog.GROUPS)
+def test_a_group_is_listed_alone(vitscope, hub, tmp_path, group):
+    listed = json.loads(vitscope("models", group, "--json", "--cache", tmp_path).out)
+    assert sorted(row["model"] for row in listed) == sorted(catalog.GROUPS[group])
+    said = vitscope("models", group, "--cache", tmp_path).out
+    assert [
+        line.split()[0] for line in said.splitlines() if line.split()[:1] and line.split()[0] in catalog.MODELS
+    ] == [name for name in listing.ORDER if name in catalog.GROUPS[group]]
+
+
+@pytest.mark.parametrize("name", catalog.GROUPS["demo"])
+def test_the_shape_of_a_small_model_is_known_without_building_it(name):
+    facts = models._shape(catalog.MODELS[name])
+    assert facts == {key: describe(name)[key] for key in ("layers", "heads", "width", "tokens")}
+
+
+def test_the_kinds_that_are_listed_are_those_that_can_be_read():
+    assert huggingface.KINDS.keys() == weights.READABLE
 
 
 def test_the_list_starts_no_torch(tmp_path):
@@ -126,7 +155,12 @@ def test_a_repository_of_the_hub(vitscope, hub, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "shape"), [("random", "10 layers × 12 heads, width 768"), ("demo-beit", "8 layers × 6 heads, width 96")]
+    ("name", "shape"),
+    [
+        ("random", "10 layers × 12 heads, width 768"),
+        ("random/mae", "12 layers × 12 heads, width 768"),
+        ("demo-beit", "8 layers × 6 heads, width 96"),
+    ],
 )
 def test_models_that_need_no_download(vitscope, tmp_path, name, shape):
     said = vitscope("models", name, "--cache", tmp_path).out

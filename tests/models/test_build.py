@@ -8,8 +8,10 @@ import torch
 from safetensors.torch import save_file
 from timm.layers import resample_abs_pos_embed
 
+from tests.models.zoo import build
 from vitscope import catalog
 from vitscope.errors import ModelError, UnknownName, WeightsError
+from vitscope.models import traits
 from vitscope.models.build import PACKAGE, load
 from vitscope.models.names import resolve
 from vitscope.models.shape import geometry_of
@@ -83,6 +85,24 @@ def test_normalisation_is_the_familys(tmp_path):
     save_file(timm.create_model(SMALL, num_classes=0).state_dict(), tmp_path / "w.safetensors")
     assert load(f"timm/{SMALL}", tmp_path / "w.safetensors").mean == (0.5, 0.5, 0.5)
     assert load("random").mean == (0.5, 0.5, 0.5)
+
+
+def test_a_file_that_was_given_is_found_again_by_its_path(tmp_path, monkeypatch):
+    path = tmp_path / "w.safetensors"
+    save_file(timm.create_model(SMALL, num_classes=0).state_dict(), path)
+    monkeypatch.chdir(tmp_path)
+    for given in (path.relative_to(tmp_path), path):
+        checkpoint = load(f"timm/{SMALL}", given).checkpoint
+        assert checkpoint is not None
+        assert checkpoint["path"] == str(path.resolve())
+    shipped = load("demo-fs").checkpoint
+    assert shipped is not None
+    assert "path" not in shipped, "its own weights are found without one"
+
+
+@pytest.mark.parametrize(("trait", "told"), [("pooled by attention", True), ("no CLS", False), ("plain", False)])
+def test_the_query_of_attention_pooling_is_said_to_be_unmeasured(trait, told):
+    assert any("that query's attention is not measured" in note for note in traits.pooling(build(trait))) is told
 
 
 def test_a_checkpoint_for_a_random_model_is_a_contradiction(tmp_path):

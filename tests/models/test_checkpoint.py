@@ -35,7 +35,7 @@ def test_layouts_of_training_scripts(tmp_path, weights, wrap):
 def test_data_parallel_prefix_and_half_precision(tmp_path, tiny, weights):
     save_file({f"module.{name}": tensor.half() for name, tensor in weights.items()}, tmp_path / "w.safetensors")
     before = weights_digest(tiny)
-    assert fill(tiny, read(tmp_path / "w.safetensors"), "w.safetensors") == []
+    assert fill(tiny, read(tmp_path / "w.safetensors"), "w.safetensors", "tiny") == []
     assert {tensor.dtype for tensor in tiny.state_dict().values()} == {torch.float32}
     assert weights_digest(tiny) != before, "rounded to half, so other weights"
     for name, tensor in tiny.state_dict().items():
@@ -45,19 +45,20 @@ def test_data_parallel_prefix_and_half_precision(tmp_path, tiny, weights):
 def test_the_digest_is_of_the_weights_not_of_the_file(tmp_path, tiny, weights):
     before = weights_digest(tiny)
     torch.save({"model": dict(reversed(weights.items()))}, tmp_path / "a.pth")
-    fill(tiny, read(tmp_path / "a.pth"), "a.pth")
+    fill(tiny, read(tmp_path / "a.pth"), "a.pth", "tiny")
     assert weights_digest(tiny) == before
 
 
 def test_classifiers_are_left_out_and_named(tiny, weights):
     weights |= {"head.weight": torch.zeros(5, 48), "head.bias": torch.zeros(5)}
-    assert fill(tiny, weights, "file") == ["head.weight", "head.bias"]
+    assert fill(tiny, weights, "file", "tiny") == ["head.weight", "head.bias"]
 
 
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (lambda w: w.pop("blocks.1.attn.qkv.weight"), "missing: blocks.1.attn.qkv.weight"),
+        (lambda w: w.pop("blocks.1.attn.qkv.weight"), "file does not fit tiny: missing: blocks.1.attn.qkv.weight"),
+        (lambda w: w.update({"norm.weight": torch.ones(48, dtype=torch.int8)}), r"whole numbers .*norm.weight"),
         (lambda w: w.update(extra=torch.zeros(1)), "not expected: extra"),
         (lambda w: w.update({"cls_token": torch.zeros(1, 1, 9)}), "cls_token is 1×1×9, the model has 1×1×48"),
         (lambda w: w["norm.weight"].fill_(torch.nan), "tensors with NaN or Inf: norm.weight"),
@@ -68,7 +69,7 @@ def test_what_does_not_fit_is_named_and_nothing_is_loaded(tiny, weights, change,
     before = weights_digest(tiny)
     change(weights)
     with pytest.raises(WeightsError, match=sentence):
-        fill(tiny, weights, "file")
+        fill(tiny, weights, "file", "tiny")
     assert weights_digest(tiny) == before
 
 
@@ -152,7 +153,9 @@ def archive(tmp_path, monkeypatch):
 @pytest.mark.parametrize("allowed", ["refuse", "known"])
 def test_an_archive_is_not_loaded_unless_it_is_allowed(archive, allowed):
     path, _ = archive
-    with pytest.raises(WeightsError, match=r"TorchScript archive, none that is known by its sha256: .*any-torchscript"):
+    with pytest.raises(
+        WeightsError, match=r"TorchScript archive, by its sha256 none that OpenAI published: .*any-torchscript"
+    ):
         read(path, allowed)
 
 

@@ -138,7 +138,7 @@ def test_an_archive_of_torchscript_without_permission(refused: Callable[..., str
         torch.jit.save(torch.jit.script(torch.nn.Linear(3, 2)), tmp_path / "given.pt")
     for options in ((), ("--allow-torchscript",)):
         sentence = refused("--checkpoint", tmp_path / "given.pt", *options)
-        assert "is a TorchScript archive, none that is known by its sha256" in sentence
+        assert "is a TorchScript archive, by its sha256 none that OpenAI published" in sentence
         assert "--allow-any-torchscript loads it, if you trust" in sentence
     sentence = refused("--checkpoint", tmp_path / "given.pt", "--allow-any-torchscript")
     assert "no layout of a Vision Transformer" in sentence

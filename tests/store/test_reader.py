@@ -115,6 +115,18 @@ def test_an_unfinished_run_hides_no_finished_one(cache):
     assert find("tiny-new").folder == late.folder
 
 
+def test_a_name_of_the_catalog_stands_for_no_other_model(cache):
+    add(cache, model="random/mae")
+    large = add(cache, model="mae-l16")
+    for name in ("mae", "mae-h14"):
+        with pytest.raises(StoreError, match=rf"no run of '{name}' in the cache .* holds .*random/mae"):
+            Cache(cache).find(name)
+    assert Cache(cache).find("mae-l16").folder == large.folder
+    assert Cache(cache).find("random/mae").model == "random/mae"
+    real = add(cache, model="mae")
+    assert Cache(cache).find("mae").folder == real.folder
+
+
 def test_two_models_with_the_same_last_part_are_not_confused(cache):
     add(cache)
     add(cache, model="hf-hub:org/tiny")

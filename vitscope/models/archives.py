@@ -44,7 +44,7 @@ def read(path: Path, allowed: TorchScript) -> dict[str, Tensor]:
     """The tensors of an archive; raises WeightsError unless its sha256 is known and `allowed`, or any is."""
     known = published().get(file_digest(path))
     if allowed == "refuse" or (allowed == "known" and known is None):
-        whose = f"OpenAI's {known}, by its sha256" if known else "none that is known by its sha256"
+        whose = f"OpenAI's {known}, by its sha256" if known else "by its sha256 none that OpenAI published"
         option = "--allow-torchscript" if known else "--allow-any-torchscript"
         raise WeightsError(
             f"{path} is a TorchScript archive, {whose}: loading it compiles code that is in it, so it was not loaded; "

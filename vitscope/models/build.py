@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,7 +18,7 @@ from vitscope.models import fit, hub, huggingface, layouts, names, noise, positi
 from vitscope.models.archives import TorchScript, file_digest
 from vitscope.models.huggingface import Described
 from vitscope.models.names import Named
-from vitscope.models.shape import check_architecture
+from vitscope.models.shape import check_architecture, own_size
 from vitscope.paper import Normalisation, Original
 
 SEED = 0
@@ -36,7 +37,7 @@ class Loaded:
     image_size: Size  # height, width
     mean: tuple[float, float, float]  # normalisation, RGB in 0 … 1
     std: tuple[float, float, float]
-    checkpoint: dict[str, str] | None  # file and its sha256
+    checkpoint: dict[str, str] | None  # file, its sha256, and the path of one that the user gave
     notes: tuple[str, ...]  # sentences for the user: which layout, what was dropped, which size was taken
 
     @property
@@ -52,6 +53,13 @@ class _Source:
     file: Path
     label: str  # what messages call it
     shipped: bool = False
+    given: bool = False  # by the user, so that nothing but its path finds it again
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """File, sha256 and, of a file that was given, path, as a run keeps them."""
+        facts = {"file": self.label, "sha256": file_digest(self.file)}
+        return facts | ({"path": str(self.file.resolve())} if self.given else {})
 
     def described(self) -> Described | None:
         """What the config.json beside it says; None where there is none."""
@@ -102,19 +110,12 @@ def _loaded(
         name=named.name,
         module=module,
         weights=weights,
-        image_size=image_size or _size(module),
+        image_size=image_size or own_size(module),
         mean=mean,
         std=std,
-        checkpoint=None if source is None else {"file": source.label, "sha256": file_digest(source.file)},
-        notes=notes,
+        checkpoint=None if source is None else source.facts,
+        notes=notes + traits.pooling(module),
     )
-
-
-def _size(module: nn.Module) -> Size:
-    """Height and width that the model was built for."""
-    fixed = getattr(getattr(module, "patch_embed", None), "img_size", None)
-    height, width = fixed or module.pretrained_cfg["input_size"][1:]  # type: ignore[index,call-overload]
-    return int(height), int(width)
 
 
 # Where weights come from
@@ -133,9 +134,9 @@ def _source(named: Named, checkpoint: Path | None) -> _Source | None:
         file = huggingface.weights_of(hub.snapshot(named.name, named.repository))
         return _Source(file, f"{named.repository}/{file.name}")
     if not checkpoint.is_dir():
-        return _Source(checkpoint, checkpoint.name)
+        return _Source(checkpoint, checkpoint.name, given=True)
     file = huggingface.weights_of(checkpoint)
-    return _Source(file, f"{checkpoint.name}/{file.name}")
+    return _Source(file, f"{checkpoint.resolve().name}/{file.name}", given=True)
 
 
 def _by_hand(named: Named) -> WeightsError:
@@ -204,10 +205,10 @@ def _filled(
     implied = positions.implied_size(module, converted.tensors, image_size)
     if implied is not None:
         module = named.create(implied)
-    unused = checkpoints.fill(module, converted.tensors, source.label)
+    unused = checkpoints.fill(module, converted.tensors, source.label, named.name)
     dropped = [*converted.dropped, *unused]
     if dropped and not source.shipped:
-        notes.append(f"left out of {source.label}: {', '.join(sorted(dropped)[:4])}{', …' if len(dropped) > 4 else ''}")
+        notes.append(f"left out of {source.label}: {_counted(dropped)}")
     if implied is not None and image_size is None:
         notes.append(f"images of {_pixels(implied)} pixels, as the checkpoint's position table says")
     elif implied is not None and image_size is not None:
@@ -218,11 +219,30 @@ def _filled(
     return module, notes
 
 
+def _counted(names: list[str]) -> str:
+    """Up to four names; of more, one for all that begin alike, with how many these are.
+
+    >>> _counted(["head.bias", "head.weight"]), _counted(["scale", *(f"text.{layer}.bias" for layer in range(8))])
+    ('head.bias, head.weight', 'scale, text.… (8)')
+    """
+    if len(names) <= 4:
+        return ", ".join(sorted(names))
+    alike: dict[str, list[list[str]]] = {}
+    for name in sorted(names):
+        alike.setdefault(name.partition(".")[0], []).append(name.split("."))
+    said = []
+    for parts in alike.values():
+        same = [level[0] for level in takewhile(lambda level: len(set(level)) == 1, zip(*parts, strict=False))]
+        said.append(".".join(same) if len(parts) == 1 else f"{'.'.join(same)}.… ({len(parts)})")
+    return ", ".join(said)
+
+
 def _told(
     named: Named, source: _Source, layout: layouts.Layout, converted: layouts.Converted, changes: list[str]
 ) -> list[str]:
     """What a user should know of a file: its layout, what it says of the model, whether it is the published one."""
-    notes = [f"{source.label} is in the layout of {layout.name}", *converted.notes]
+    notes = [f"{source.label} is in the layout of {layout.name}", *fit.unsaid(named, layout, source.label)]
+    notes += converted.notes
     if changes:
         notes.append(f"{' and '.join(changes)}, as {'its config.json says' if layout.config else layout.name + ' has'}")
     original = named.entry.original if named.entry else None

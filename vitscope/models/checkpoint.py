@@ -123,10 +123,11 @@ def _unsafe(path: Path, error: Exception) -> str:
     return _not_whole(path, error, "a checkpoint that torch.save has written")
 
 
-def fill(model: nn.Module, tensors: dict[str, Tensor], source: str) -> list[str]:
+def fill(model: nn.Module, tensors: dict[str, Tensor], source: str, name: str) -> list[str]:
     """Load `tensors` into `model` as float32, strictly; returns the names of what was left out (classifiers and such).
 
-    Raises WeightsError naming the tensors that are missing, unexpected, of another shape, or not finite.
+    `source` and `name` are what messages call the file and the model. Raises WeightsError naming the tensors that are
+    missing, unexpected, of another shape, whole numbers (quantised, without their scale), or not finite.
     """
     wanted = model.state_dict()
     dropped = [name for name in tensors if name not in wanted and name.startswith(NOT_USED)]
@@ -135,7 +136,7 @@ def fill(model: nn.Module, tensors: dict[str, Tensor], source: str) -> list[str]
     extra = [name for name in given if name not in wanted]
     if missing or extra:
         raise WeightsError(
-            f"{source} does not fit {type(model).__name__}: "
+            f"{source} does not fit {name}: "
             f"{_list(missing, 'missing')}{'; ' if missing and extra else ''}{_list(extra, 'not expected')}."
         )
     wrong = [
@@ -146,6 +147,12 @@ def fill(model: nn.Module, tensors: dict[str, Tensor], source: str) -> list[str]
     if wrong:
         more = f" (and {len(wrong) - 3} more)" if len(wrong) > 3 else ""
         raise WeightsError(f"{source} was made for a model of another shape: {'; '.join(wrong[:3])}{more}.")
+    whole = [name for name in wanted if wanted[name].is_floating_point() and not given[name].is_floating_point()]
+    if whole:
+        raise WeightsError(
+            f"{source} holds whole numbers in place of weights ({_list(whole, 'such as')}), as quantised models do, "
+            "and not what they were made from: give the weights before they were quantised."
+        )
     broken = [name for name, tensor in given.items() if tensor.is_floating_point() and not tensor.isfinite().all()]
     if broken:
         raise WeightsError(f"{source} holds values that are not finite: {_list(broken, 'tensors with NaN or Inf')}.")

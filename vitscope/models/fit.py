@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from vitscope import catalog
+from vitscope import catalog, paper
 from vitscope.errors import WeightsError
 from vitscope.models.layouts.base import Converted, Layout
 from vitscope.models.names import Named
@@ -37,34 +37,53 @@ def measures_of(tensors: dict[str, Tensor]) -> Measures | None:
 
 
 def check_method(named: Named, layout: Layout, converted: Converted, source: str) -> None:
-    """Raise WeightsError when the layout is that of another method than the model's."""
-    if named.entry is None or not layout.methods or named.entry.method in layout.methods:
+    """Raise WeightsError when the layout, or else the name of the file, is that of another method than the model's."""
+    if named.entry is None:
         return
-    raise WeightsError(
-        f"{source} is a checkpoint in the layout of {layout.name}, and {named.name} stands for {named.entry.method}"
-        f"{_instead(layout, converted)}."
-    )
+    if layout.methods and named.entry.method not in layout.methods:
+        raise WeightsError(
+            f"{source} is a checkpoint in the layout of {layout.name}, and {named.name} stands for "
+            f"{named.entry.method}{_instead(named, layout, converted)}."
+        )
+    file = source.rpartition("/")[2]
+    owner = next((name for name, model in paper.MODELS.items() if model.original and model.original.file == file), None)
+    if owner and paper.MODELS[owner].method != named.entry.method:
+        raise WeightsError(
+            f"{source} is called like the file that was published for {owner}, and {named.name} stands for "
+            f"{named.entry.method}; the names of its tensors do not tell, so try --model {owner}, or rename the file "
+            "if it is another."
+        )
+
+
+def unsaid(named: Named, layout: Layout, source: str) -> list[str]:
+    """A sentence where a model of the paper is given a file that could as well be of another method; else nothing."""
+    entry = named.entry
+    if entry is None or entry.original is None or len(layout.methods) == 1 or source == entry.original.file:
+        return []
+    return [f"nothing in {source} says by which method it was trained: taken for {entry.method}, as {named.name} is"]
 
 
 def check_size(named: Named, module: nn.Module, layout: Layout, converted: Converted, source: str) -> None:
     """Raise WeightsError when layers, width, patches or heads are not the model's."""
     given, own = measures_of(converted.tensors), measures_of(module.state_dict())
     if given and own and given != own:
-        raise WeightsError(f"{source} holds {given}, and {named.name} has {own}{_instead(layout, converted)}.")
+        raise WeightsError(f"{source} holds {given}, and {named.name} has {own}{_instead(named, layout, converted)}.")
     heads, has = converted.traits.heads, heads_of(module)
     if heads and has and heads != has:
         raise WeightsError(
-            f"{source} was made with {heads} heads a layer, and {named.name} has {has}{_instead(layout, converted)}."
+            f"{source} was made with {heads} heads a layer, and {named.name} has {has}"
+            f"{_instead(named, layout, converted)}."
         )
 
 
-def _instead(layout: Layout, converted: Converted) -> str:
+def _instead(named: Named, layout: Layout, converted: Converted) -> str:
     """What would work: another file, or one of the models of the catalog that this one is for."""
     given = measures_of(converted.tensors)
+    methods = layout.methods or ({named.entry.method} if named.entry else set())
     names = [
         name
         for name, model in catalog.MODELS.items()
-        if model.method in layout.methods
+        if model.method in methods
         and model.size
         and given
         and (model.size.layers, model.size.width) == (given.layers, given.width)

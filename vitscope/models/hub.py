@@ -21,7 +21,7 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 
-from vitscope.errors import WeightsError
+from vitscope.errors import WeightsError, first_line
 from vitscope.models.archives import file_digest
 from vitscope.models.huggingface import CONFIG, PREPROCESSOR, WEIGHTS
 
@@ -170,5 +170,4 @@ def _reason(error: BaseException) -> str:
     for each in (error, error.__cause__):
         if isinstance(each, OfflineModeIsEnabled):
             return "HF_HUB_OFFLINE is set"
-    text = str(error.__cause__ or error).strip()
-    return text.splitlines()[0].rstrip(".") if text else type(error).__name__
+    return re.sub(r"^\[Errno -?\d+\] ", "", first_line(error.__cause__ or error))

@@ -35,7 +35,7 @@ class Named:
             module = timm.create_model(self.timm, pretrained=pretrained, num_classes=0, **arguments)
         except (TypeError, AssertionError, ValueError) as error:
             asked = "" if image_size is None else f" for images of {image_size[0]}×{image_size[1]} pixels"
-            raise ModelError(f"{self.name} cannot be built{asked}: {first_line(error)}") from error
+            raise ModelError(f"{self.name} cannot be built{asked}: {first_line(error)}.") from error
         _check_patches(self.name, module, image_size)
         return module
 

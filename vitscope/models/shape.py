@@ -81,6 +81,13 @@ def geometry_of(name: str, model: nn.Module, image_size: tuple[int, int]) -> Geo
     return geometry
 
 
+def own_size(model: nn.Module) -> tuple[int, int]:
+    """Height and width in pixels of the images that a model was built for."""
+    fixed = getattr(getattr(model, "patch_embed", None), "img_size", None)
+    height, width = fixed or getattr(model, "pretrained_cfg", {}).get("input_size", (3, 224, 224))[1:]
+    return int(height), int(width)
+
+
 def check_architecture(name: str, create: Callable[[], nn.Module], image_size: tuple[int, int] | None) -> None:
     """Raise ModelError as `geometry_of` does, without weights: before a large file is fetched for nothing.
 
@@ -94,9 +101,8 @@ def check_architecture(name: str, create: Callable[[], nn.Module], image_size: t
                 model = create().eval()
             except (NotImplementedError, RuntimeError):
                 return
-        size = image_size or getattr(model, "pretrained_cfg", {}).get("input_size", (3, 224, 224))[1:]
         try:
-            geometry_of(name, model, (int(size[0]), int(size[1])))
+            geometry_of(name, model, image_size or own_size(model))
         except NotImplementedError:
             return
         except ModelError as error:

@@ -27,6 +27,17 @@ def heads_of(module: nn.Module) -> int | None:
     return getattr(getattr(blocks[0], "attn", None), "num_heads", None) if blocks else None
 
 
+def pooling(module: nn.Module) -> tuple[str, ...]:
+    """A sentence about a model without CLS whose patches are pooled by a query of its own; else nothing."""
+    if getattr(module, "attn_pool", None) is None or getattr(module, "cls_token", None) is not None:
+        return ()
+    said = (
+        "it has no CLS token; a query of its own pools the patches after the last layer, and that query's attention is "
+        "not measured: where CLS is asked for, the first register stands in, or the mean of all patches"
+    )
+    return (said,)
+
+
 def give(module: nn.Module, traits: Traits, source: str) -> list[str]:
     """Make eps and activation those of `traits`; returns what had to change, in words ("LayerNorm eps 1e-12").
 

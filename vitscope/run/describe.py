@@ -10,7 +10,7 @@ from torch import nn
 
 from vitscope.errors import ModelError
 from vitscope.models import hub, huggingface, names, noise
-from vitscope.models.shape import geometry_of
+from vitscope.models.shape import geometry_of, own_size
 
 
 def describe(name: str) -> dict[str, Any]:
@@ -20,7 +20,8 @@ def describe(name: str) -> dict[str, Any]:
     ModelError (not a plain ViT), WeightsError (a config.json that cannot be read).
     """
     named = names.resolve(name)
-    facts: dict[str, Any] = {"timm": named.timm or None, "repository": named.repository or None}
+    timm = named.timm.partition(".")[0] if named.untrained else named.timm
+    facts: dict[str, Any] = {"timm": timm or None, "repository": named.repository or None}
     if name == names.RANDOM:
         return facts | _shape(name, noise.build())
     if named.repository and not named.timm:
@@ -35,24 +36,20 @@ def describe(name: str) -> dict[str, Any]:
     with warnings.catch_warnings(), torch.device("meta"):
         warnings.simplefilter("ignore")  # what torch remarks about parameters without memory
         module = named.create(None)
-    return facts | _shape(name, module.eval()) | _stated(module)
+    facts |= _shape(name, module.eval()) | _stated(module)
+    return facts | ({"licence": None} if named.untrained else {})
 
 
 def _shape(name: str, module: nn.Module) -> dict[str, Any]:
     """Layers, width, heads, tokens and parameters; null where they cannot be told without running the model."""
-    height, width = (
-        getattr(getattr(module, "patch_embed", None), "img_size", None)
-        or module.pretrained_cfg[  # type: ignore[index]
-            "input_size"
-        ][1:]
-    )
+    size = own_size(module)
     facts: dict[str, Any] = {
-        "image_size": [int(height), int(width)],
+        "image_size": list(size),
         "width": getattr(module, "embed_dim", None),
         "millions": round(sum(parameter.numel() for parameter in module.parameters()) / 1e6, 2),
     }
     try:
-        geometry = geometry_of(name, module, (int(height), int(width)))
+        geometry = geometry_of(name, module, size)
     except NotImplementedError:  # something in it needs numbers
         return facts
     except ModelError as error:

@@ -94,7 +94,7 @@ class Server:
             self._model, self._asked = None, None  # two models at once may not fit
             target = devices.choose(ask.device)
             checkpoint = None if ask.checkpoint is None else Path(ask.checkpoint)
-            loaded = build.load(ask.model, checkpoint, ask.image_size)
+            loaded = build.load(ask.model, checkpoint, ask.image_size, "known")  # of archives only those of OpenAI
             dtype = DTYPES[ask.precision]
             loaded.module.to(target, dtype)
             geometry = geometry_of(ask.model, loaded.module, loaded.image_size)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from vitscope import catalog
 from vitscope.errors import FormatError, NotMeasured, StoreError
 from vitscope.geometry import Geometry
 from vitscope.spec import Spec, slug
@@ -164,6 +165,7 @@ class Cache:
     def find(self, model: str, task: str | None = "") -> Run:
         """The newest run of a model, by the model's name, the last part of it, or the (beginning of the) run's folder.
 
+        A name of the catalog is never the last part or the beginning of another: `mae` is not random/mae, nor mae-l16.
         `task` is "" for extractions, a name of `catalog.TASKS` for evaluations, None for either.
         Runs that are finished come before those that are not: one that failed or is going on hides no numbers; and
         those that hold nothing but vectors, which evaluations ask for, come last.
@@ -172,12 +174,12 @@ class Cache:
         """
         asked = printable(model)
         runs = [run for run in self.runs() if task is None or run.spec.task == task]
-        for same in (
-            [run for run in runs if run.name == asked],
-            [run for run in runs if run.model == asked],
+        by_name = [run for run in runs if run.name == asked], [run for run in runs if run.model == asked]
+        by_part = (
             [run for run in runs if slug(run.model) == asked],
             [run for run in runs if asked and run.name.startswith(asked)],
-        ):
+        )
+        for same in by_name if asked in catalog.MODELS else by_name + by_part:
             if len({run.model for run in same}) > 1:
                 names = ", ".join(run.name for run in same)
                 raise StoreError(f"{asked!r} could be any of {names} in {shown(self.folder)}: type more of the name.")

@@ -198,6 +198,44 @@ def test_a_file_of_another_size_brings_the_model_that_it_is_for(tmp_path):
         fit.check_method(names.resolve("mae"), layout, converted, "file")
 
 
+def test_a_file_that_does_not_tell_its_method_is_known_by_its_name(tmp_path, a_small):
+    a_small("MoCo-v3")
+    path = tmp_path / "dino_deitsmall16_pretrain.pth"
+    torch.save(seeded(ViT()).state_dict(), path)
+    with pytest.raises(WeightsError, match=r"published for dino-s16, and small stands for MoCo-v3; .*--model dino-s16"):
+        load("small", path)
+    a_small("DINO")
+    assert load("small", path).weights == load("small", path.rename(tmp_path / "mine.pth")).weights
+
+
+@pytest.mark.parametrize(("file", "told"), [("mine.pth", False), ("mae_pretrain_vit_base.pth", True)])
+def test_what_the_file_does_not_tell_is_said(tmp_path, monkeypatch, file, told):
+    entry = catalog.Model(**{**vars(small("MAE")), "original": catalog.MODELS["mae"].original})
+    monkeypatch.setitem(catalog.MODELS, "small", entry)
+    torch.save({"model": seeded(ViT()).state_dict()}, tmp_path / file)
+    said = f"nothing in {file} says by which method it was trained: taken for MAE, as small is"
+    assert (said in load("small", tmp_path / file).notes) is not told
+
+
+def test_the_wrong_size_in_a_layout_of_no_method_brings_the_right_model_of_the_same(tmp_path):
+    with torch.device("meta"):
+        state = timm.create_model("vit_small_patch16_224", num_classes=0).state_dict()
+    layout = build.layouts.recognise(state, "file")
+    with pytest.raises(WeightsError, match=r"or try --model dino-s16\.$"):
+        fit.check_size(names.resolve("dino"), on_meta("dino"), layout, fit.Converted(dict(state)), "file")
+
+
+def test_many_names_that_were_left_out_are_counted(tmp_path, a_small):
+    a_small("MoCo-v3")
+    state = {f"module.base_encoder.{name}": tensor for name, tensor in seeded(ViT()).state_dict().items()}
+    state |= {name.replace("base", "momentum"): tensor for name, tensor in state.items()}
+    state["module.base_encoder.head.0.weight"] = torch.ones(1)
+    torch.save({"state_dict": state}, tmp_path / "m.pth")
+    momentum = sum("momentum_encoder" in name for name in state)
+    said = f"left out of m.pth: base_encoder.head.0.weight, momentum_encoder.… ({momentum})"
+    assert said in load("small", tmp_path / "m.pth").notes
+
+
 def test_heads_of_a_jax_file(tmp_path, a_small):
     np.savez(tmp_path / "fs.npz", **jax_arrays())  # type: ignore[arg-type]
     a_small("FS", num_heads=2 * HEADS)
