@@ -19,6 +19,19 @@ CLASSES = {
 }
 
 
+ONLY_WHEN_ASKED = ("long", "sweep")
+"""Marks of tests that `pytest` leaves out, unless its `-m` names them."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what takes minutes, unless it is asked for."""
+    unasked = [mark for mark in ONLY_WHEN_ASKED if mark not in config.option.markexpr]
+    left_out = [item for item in items if any(item.get_closest_marker(mark) for mark in unasked)]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
 @pytest.fixture(scope="session", autouse=True)
 def nobodys_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """No settings of whoever runs the tests: neither their file nor their environment."""

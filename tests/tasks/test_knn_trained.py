@@ -15,7 +15,7 @@ from PIL import Image
 
 from tests.tasks.test_vectors_run import run
 
-pytestmark = [pytest.mark.weights, pytest.mark.slow]
+pytestmark = [pytest.mark.weights, pytest.mark.long]
 
 NAME = "vit_small_patch14_dinov2.lvd142m"
 
