@@ -76,7 +76,7 @@ def photographs_in_classes(tmp_path_factory: pytest.TempPathFactory, photographs
 def world_tree(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """`world_tree(name)`: the root of one data set of the embedded world, drawn when first asked for.
 
-    Names are those of vitscope.demo.world.WRITERS: imagenet coco partimagenet roxford5k davis spair. Do not write in it.
+    Names are those of vitscope.demo.world.WRITERS: imagenet coco partimagenet roxford5k davis spair.
     """
     from vitscope.demo import world
 
