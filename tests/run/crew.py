@@ -38,7 +38,7 @@ def together(folder: Path, commands: Sequence[Sequence[str | Path]], killed: Seq
     folder.mkdir(parents=True, exist_ok=True)
     store = TCPStore("localhost", 0, is_master=True, wait_for_workers=False)  # torchrun has one, too
     processes = [
-        jobs.start(_rank, rank, len(commands), store.port, killed, folder / f"{rank}", *map(str, command))
+        jobs.start(as_rank, rank, len(commands), store.port, killed, folder / f"{rank}", *map(str, command))
         for rank, command in enumerate(commands)
     ]
     return [_ended(process, folder / f"{rank}") for rank, process in enumerate(processes)]
@@ -47,7 +47,7 @@ def together(folder: Path, commands: Sequence[Sequence[str | Path]], killed: Seq
 def alone(out: Path, *command: str | Path, killed_at: int | None = None) -> Ended:
     """Run one command in a process without others; kill it when it is about to commit a shard."""
     killed = [] if killed_at is None else [Killed(0, killed_at)]
-    return _ended(jobs.start(_rank, 0, 1, 0, killed, out, *map(str, command)), out)
+    return _ended(jobs.start(as_rank, 0, 1, 0, killed, out, *map(str, command)), out)
 
 
 def _ended(process: BaseProcess, out: Path) -> Ended:
@@ -57,7 +57,7 @@ def _ended(process: BaseProcess, out: Path) -> Ended:
     )
 
 
-def _rank(rank: int, size: int, port: int, killed: Sequence[Killed], out: Path, *command: str) -> None:
+def as_rank(rank: int, size: int, port: int, killed: Sequence[Killed], out: Path, *command: str) -> None:
     """For `jobs.start`: the program as a rank."""
     if size > 1:
         os.environ |= {
