@@ -13,6 +13,7 @@ from huggingface_hub import constants
 from tests.cli.conftest import one_sentence
 from vitscope import catalog
 from vitscope.cli import listing, models, weights
+from vitscope.models import hub as hub_of_timm
 from vitscope.models import huggingface
 from vitscope.run.describe import describe
 
@@ -43,6 +44,7 @@ def test_the_catalog_and_the_cache_are_listed(vitscope, cache, hub):
     download(hub, "timm/vit_base_patch16_clip_224.openai")
     listed = {model["model"]: model for model in json.loads(vitscope("models", "--json", "--cache", cache).out)}
     assert list(listed)[: len(catalog.MODELS) + 1] == [*catalog.MODELS, "random"]
+    assert {tuple(model) for model in listed.values()} == {models.KEYS}
     found = {name: model["weights"] for name, model in listed.items()}
     assert found["clip"] == "cached"
     assert found["mae"] == "hub"
@@ -98,6 +100,11 @@ def test_a_group_is_listed_alone(vitscope, hub, tmp_path, group):
 def test_the_shape_of_a_small_model_is_known_without_building_it(name):
     facts = models._shape(catalog.MODELS[name])
     assert facts == {key: describe(name)[key] for key in ("layers", "heads", "width", "tokens")}
+
+
+def test_weights_are_looked_for_where_timm_looks_for_them():
+    tagged = [model.timm for model in catalog.MODELS.values() if not model.file and not model.by_hand]
+    assert [weights.repository(timm) for timm in tagged] == [hub_of_timm.repository_of(timm) for timm in tagged]
 
 
 def test_the_kinds_that_are_listed_are_those_that_can_be_read():

@@ -23,6 +23,9 @@ WEIGHTS = (
     "weights: cached in the Hugging Face cache; from the hub at the first use; by hand with --checkpoint FILE, which "
     "`vitscope models NAME` says how to get"
 )
+KEYS = ("model", "timm", "method", "supervision", "about", "kind", *listing.SHAPE, "weights", "runs")
+"""Of a model in the list; null where it is not known."""
+
 RANDOM = "random"
 CHANCE = {"method": "Random", "supervision": None, "about": "chance: ten trials of noise in place of ten layers"}
 
@@ -55,33 +58,30 @@ def models(
     runs: dict[str, list[Run]] = {}
     for run in store.runs():
         runs.setdefault(run.model, []).append(run)
-    if name is not None and name not in catalog.GROUPS:
-        facts = _all(name, runs.get(name, []))
-        if as_json:
-            typer.echo(json.dumps(facts, ensure_ascii=False))
-        else:
-            listing.show_one(facts)
-        return
-    rows = _rows(runs)
-    if name is not None:
-        rows = [row for row in rows if row["model"] in catalog.GROUPS[name]]
     talk.detail(f"cache: {store.folder}; weights: {weights.hub_cache()}")
+    if name is None or name in catalog.GROUPS:
+        facts = _rows(runs, name)
+    else:
+        facts = _all(name, runs.get(name, []))
     if as_json:
-        typer.echo(json.dumps(rows, ensure_ascii=False))
-        return
-    listing.show_list(rows)
-    if name is None:
-        talk.say(WEIGHTS)
-        talk.say(OTHERS)
+        typer.echo(json.dumps(facts, ensure_ascii=False))
+    elif isinstance(facts, dict):
+        listing.show_one(facts)
+    else:
+        listing.show_list(facts)
+        if name is None:
+            talk.say(WEIGHTS)
+            talk.say(OTHERS)
 
 
-def _rows(runs: dict[str, list[Run]]) -> list[dict[str, Any]]:
-    """The catalog, then what else has been measured, then what else the Hugging Face cache holds."""
+def _rows(runs: dict[str, list[Run]], group: str | None = None) -> list[dict[str, Any]]:
+    """The catalog, then what else has been measured, then what else the Hugging Face cache holds; or one group."""
     rows = [_known(name, model, runs.get(name, [])) for name, model in catalog.MODELS.items()]
     rows.append({"model": RANDOM, "timm": None, **CHANCE, "weights": "none", "runs": _runs(runs.get(RANDOM, []))})
     in_hub = dict(weights.others())
     names = [name for name in [*runs, *in_hub] if name not in catalog.MODELS and name != RANDOM]
-    return rows + [_other(name, runs.get(name, []), cached=name in in_hub) for name in dict.fromkeys(names)]
+    rows += [_other(name, runs.get(name, []), cached=name in in_hub) for name in dict.fromkeys(names)]
+    return [dict.fromkeys(KEYS) | row for row in rows if group is None or row["model"] in catalog.GROUPS[group]]
 
 
 def _known(name: str, model: catalog.Model, runs: list[Run]) -> dict[str, Any]:
