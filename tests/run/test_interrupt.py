@@ -70,6 +70,19 @@ def test_ctrl_c_keeps_what_was_finished(command: list[str], tmp_path: Path) -> N
     assert jobs.contents(run) == jobs.contents(jobs.only_run(tmp_path / "whole"))
 
 
+def test_told_to_end_it_leaves_no_lock_for_other_hosts(command: list[str], tmp_path: Path) -> None:
+    cache, out = tmp_path / "cache", tmp_path / "out"
+    child = jobs.start(jobs.command, out, *command)
+    until(lambda: jobs.committed(cache), child.is_alive)
+    assert list(cache.glob("*/lock"))
+    child.terminate()
+    assert ended(out, child) == (-signal.SIGTERM, "", "")
+    assert not list(cache.glob("*/lock*"))
+    assert jobs.committed(cache)
+    assert ended(out, jobs.start(jobs.command, out, *command))[0] == 0
+    jobs.check_tidy(jobs.only_run(cache))
+
+
 @pytest.mark.slow
 def test_ctrl_c_in_a_terminal_with_workers(command: list[str], tmp_path: Path) -> None:
     """There the signal reaches every process of the group at once, and nothing but the sentence is said."""

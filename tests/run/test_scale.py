@@ -109,6 +109,7 @@ def test_killed_at_random_moments(words: list[str], whole: Run, tmp_path: Path) 
             complete = codes == {0} and bool(jobs.only_run(cache).complete)
             after = jobs.committed(cache)
             assert not after or {shard: after[shard] for shard in before} == before  # nothing is measured twice
+        assert crew.alone(tmp_path / "out", *words, "--cache", cache).code == 0  # sweeps the locks of parts that died
         check_same(cache, whole)
 
 

@@ -31,9 +31,8 @@ from vitscope.cli.options import (
     torchscript,
 )
 from vitscope.cli.talk import Talk
-from vitscope.cli.together import HOW, Shard, check_alone, in_turn, part_of, summarise_part
+from vitscope.cli.together import HOW, Shard, begin, check_alone, in_turn, part_of, summarise_part
 from vitscope.cli.watch import duration, watch
-from vitscope.run import supervisor
 
 if TYPE_CHECKING:
     from vitscope.run.request import Report
@@ -130,7 +129,7 @@ def evaluate(
       vitscope evaluate knn --model mae --data IMAGENET
       vitscope show summary --model mae
     """
-    supervisor.watched()
+    begin()
     talk, models = Talk.of(context, quiet=quiet, verbose=verbose), expand(model)
     catalog.find("task", catalog.TASKS, task)
     if checkpoint is not None and len(models) > 1:

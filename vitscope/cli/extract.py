@@ -24,9 +24,8 @@ from vitscope.cli.options import (
     torchscript,
 )
 from vitscope.cli.talk import Talk
-from vitscope.cli.together import HOW, Shard, check_alone, in_turn, part_of, summarise_part
+from vitscope.cli.together import HOW, Shard, begin, check_alone, in_turn, part_of, summarise_part
 from vitscope.cli.watch import duration, watch, where_time_went
-from vitscope.run import supervisor
 
 if TYPE_CHECKING:
     from vitscope.run.extract import Report
@@ -197,7 +196,7 @@ def extract(
     For example:
       vitscope extract --model mae --data PHOTOS
     """
-    supervisor.watched()
+    begin()
     talk, models = Talk.of(context, quiet=quiet, verbose=verbose), expand(model)
     if checkpoint is not None and len(models) > 1:
         raise typer.BadParameter("one file holds the weights of one model: give one --model", param_hint="--checkpoint")

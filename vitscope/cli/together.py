@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +14,8 @@ import typer
 from vitscope.cli.talk import Talk, fail
 from vitscope.cli.watch import duration
 from vitscope.errors import DataError, RankError, VitscopeError
-from vitscope.run.supervisor import launched
+from vitscope.run import supervisor
+from vitscope.store.lock import let_go
 
 if TYPE_CHECKING:
     from vitscope.run.request import Report
@@ -46,9 +50,26 @@ def part_of(text: str | None, *, restart: bool) -> tuple[int, int] | None:
     return int(match[1]), int(match[2])
 
 
+def begin() -> None:
+    """What comes first in a command that measures: a process beside each rank, and an orderly end on SIGTERM.
+
+    Slurm sends that signal before it kills. What was finished is kept; the locks are released, since the next start may
+    be on another host.
+    """
+    supervisor.watched()
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _end)
+
+
+def _end(number: int, _: object) -> None:
+    let_go()
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
+
+
 def check_alone(shard: tuple[int, int] | None) -> None:
     """BadParameter where several processes would draw the embedded world into one cache at once."""
-    if shard is not None or launched():
+    if shard is not None or supervisor.launched():
         raise typer.BadParameter("several processes need a folder that is there: name it", param_hint="--data")
 
 

@@ -30,6 +30,7 @@ from vitscope.store.text import printable, shown
 ATTEMPTS = 64  # each failed one means that another process moved on meanwhile
 Part = tuple[int, int]  # (I, N): the shards whose number, counted from 1, is I modulo N
 
+_held: dict[Path, Owner] = {}  # the locks of this process
 _PART = re.compile(rf"{LOCK}\.([1-9][0-9]{{0,5}})-of-([1-9][0-9]{{0,5}})")
 _CLAIM = re.compile(rf"{LOCK}(\.[0-9]+-of-[0-9]+)?-[0-9a-f]{{32}}")
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}
@@ -44,13 +45,25 @@ def lock(folder: Path, part: Part | None = None) -> Iterator[None]:
     """
     me, path = Owner.me(), folder / _name(part)
     _acquire(path, me)
+    _held[path] = me
     try:
         _alone(folder, path.name)
         if part is None:
             _tidy(folder)
         yield
     finally:
+        _held.pop(path, None)
         if os.getpid() == me.pid:  # not in a forked child
+            _release(path, me)
+
+
+def let_go() -> None:
+    """Release all locks of this process, which is about to end without any more ado.
+
+    Another host could not know that it has ended, and would refuse to go on with its run.
+    """
+    for path, me in list(_held.items()):
+        if os.getpid() == me.pid:
             _release(path, me)
 
 
