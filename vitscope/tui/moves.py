@@ -127,7 +127,7 @@ def go(view: View) -> Move:
 
     def move(state: State, facts: Facts) -> State:
         if view == "image" and not facts.images:
-            return replace(state, message="this run kept no images: measure them with --metrics gallery, or open one with o")
+            return replace(state, message="this run kept no images: measure with --metrics gallery, or open one with o")
         return enter(state, view)
 
     return move

@@ -56,16 +56,18 @@ def typed(line: Prompt, key: str) -> Prompt:
     text, at = line.text, line.at
     if key in {"up", "down"}:
         return _walked(line, line.back + (1 if key == "up" else -1))
-    if key in {"backspace", "ctrl+h"}:
-        return replace(line, text=text[: max(at - 1, 0)] + text[at:], at=max(at - 1, 0))
-    if key in {"delete", "ctrl+d"}:
-        return replace(line, text=text[:at] + text[at + 1 :])
-    if key == "ctrl+u":
-        return replace(line, text=text[at:], at=0)
-    if key == "ctrl+w":
-        kept = text[:at].rstrip(" ")
-        kept = kept[: kept.rfind(" ") + 1]
-        return replace(line, text=kept + text[at:], at=len(kept))
+    word = text[: text[:at].rstrip(" ").rfind(" ") + 1]
+    shorter = {  # what is left before the cursor, and after it
+        "backspace": (text[: max(at - 1, 0)], text[at:]),
+        "ctrl+h": (text[: max(at - 1, 0)], text[at:]),
+        "delete": (text[:at], text[at + 1 :]),
+        "ctrl+d": (text[:at], text[at + 1 :]),
+        "ctrl+u": ("", text[at:]),
+        "ctrl+w": (word, text[at:]),
+    }
+    if key in shorter:
+        before, after = shorter[key]
+        return replace(line, text=before + after, at=len(before))
     places = {"left": at - 1, "right": at + 1, "home": 0, "ctrl+a": 0, "end": len(text), "ctrl+e": len(text)}
     if key in places:
         return replace(line, at=max(0, min(places[key], len(text))))
