@@ -59,10 +59,7 @@ def models(
     for run in store.runs():
         runs.setdefault(run.model, []).append(run)
     talk.detail(f"cache: {store.folder}; weights: {weights.hub_cache()}")
-    if name is None or name in catalog.GROUPS:
-        facts = _rows(runs, name)
-    else:
-        facts = _all(name, runs.get(name, []))
+    facts = _rows(runs, name) if name is None or name in catalog.GROUPS else _all(name, runs.get(name, []))
     if as_json:
         typer.echo(json.dumps(facts, ensure_ascii=False))
     elif isinstance(facts, dict):
