@@ -43,6 +43,9 @@ class Stand:
             seconds=2.0,
             measured=list(self.measured),
             reused=[],
+            stages={},
+            decoders=0,
+            missing=[],
         )
 
 

@@ -63,7 +63,7 @@ def test_wrong_usage_is_exit_code_2_with_nothing_on_stdout_but_help(vitscope, ar
 
 
 def test_ctrl_c_says_how_to_go_on(vitscope, cache, monkeypatch):
-    monkeypatch.setattr(show, "_view", interrupted)
+    monkeypatch.setattr(show, "_views", interrupted)
     done = vitscope("show", "heads", "--model", "synthetic", "--cache", cache)
     assert done.code == 130
     assert done.err == "vitscope: interrupted; what was finished is kept: run the same command again to go on\n"
@@ -82,7 +82,7 @@ def test_a_bug_keeps_its_traceback(vitscope, cache, monkeypatch):
     def bug(*_):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(show, "_view", bug)
+    monkeypatch.setattr(show, "_views", bug)
     with pytest.raises(ZeroDivisionError):
         vitscope("show", "heads", "--model", "synthetic", "--cache", cache)
 
@@ -91,7 +91,7 @@ def test_sentences_cannot_steer_the_terminal(vitscope, cache, monkeypatch):
     def hostile(*_):
         raise VitscopeError("a file called \x1b[2Jevil.jpg")
 
-    monkeypatch.setattr(show, "_view", hostile)
+    monkeypatch.setattr(show, "_views", hostile)
     assert "\x1b" not in one_sentence(vitscope("show", "heads", "--model", "synthetic", "--cache", cache))
 
 

@@ -25,7 +25,7 @@ def browse(
     context: typer.Context,
     place: Annotated[
         str | None,
-        typer.Argument(metavar="PLACE", help="Where to start: MODEL[/LAYER[/HEAD]][@VIEW[:IMAGE]], from 1."),
+        typer.Argument(metavar="PLACE", help="Where to start: MODEL, MODEL/LAYER or MODEL/LAYER/HEAD, then @VIEW."),
     ] = None,
     cache: CacheFolder = None,
     fresh: Annotated[
