@@ -39,7 +39,8 @@ def test_attention_stays_in_the_cache_of_a_cpu():
 
 
 @pytest.mark.parametrize("memory", [0.01, 0.1, 1.0])
-def test_long_sequences_are_cut_into_queries_within_the_budget(memory):
+def test_long_sequences_are_cut_into_queries_within_the_budget(memory, monkeypatch):
+    monkeypatch.setattr("vitscope.run.plan.free_memory", lambda _: None)  # whatever this machine has left
     made = plan(OF_ATTENTION, Setting(LONG, CPU), Resources(memory=memory))
     assert made.chunk.images == 1
     assert 1 <= made.chunk.queries < LONG.tokens

@@ -21,7 +21,7 @@ from vitscope.store.reader import Run
 PICTURES = 200  # seven shards, in two class folders
 KILLS = 20
 ONE_THREAD = os.environ | {"OMP_NUM_THREADS": "1"}  # as the processes of `jobs`
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 
 @pytest.fixture(scope="module")
