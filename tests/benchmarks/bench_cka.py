@@ -109,7 +109,7 @@ def main() -> None:
         found: dict[str, Times] = {
             "two models, blocks in memory": in_memory(options.layers, options.rounds),
             "two models, from disk": timed(lambda: similarity(runs[0], folders[1], "all"), options.rounds),
-            "one model, from disk": timed(lambda: similarity(runs[0], None, "all"), options.rounds),
+            "one model, from disk": timed(lambda: similarity(runs[0], runs[0].folder, "all"), options.rounds),
             "last layers of six models, from disk": timed(lambda: across(folders, "all"), options.rounds),
             "browser, another model: key press to frame": (models, None),
             "browser, a step of the cursor": (steps, None),

@@ -190,8 +190,8 @@ class Cache:
             named = folder.name == model or folder.name.startswith(f"{slug(model)}-")
             if error and (named or (not runs and isinstance(error, FormatError))):
                 raise error
-        known = ", ".join(dict.fromkeys(run.model for run in runs)) or "no run yet"
         what, command = (f"{task} ", f"evaluate {task}") if task else ("", "extract")
+        known = ", ".join(dict.fromkeys(run.model for run in runs)) or f"no {what}run yet"
         raise StoreError(
             f"no {what}run of {asked!r} in the cache {shown(self.folder)}, which holds {known}: make one with "
             f"`vitscope {command} --model {asked} --data DIR`, or choose another folder with --cache."
