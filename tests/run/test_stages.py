@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Any
 
@@ -110,14 +109,11 @@ def test_stages_of_several_shards_add_up() -> None:
 
 def test_every_stage_is_in_the_facts_and_said_with_verbose(pictures: Path, tmp_path: Path) -> None:
     given = ("--model", jobs.UNTRAINED, "--data", pictures, "--image-size", "64", "--cache", tmp_path / "cache")
-    began = time.monotonic()
     code, _, said = vitscope("extract", "--verbose", *given)
-    passed = time.monotonic() - began
     assert code == 0
     (facts,) = jobs.only_run(tmp_path / "cache").facts["passes"]
     assert list(facts["stages"]) == list(STAGES)
     assert all(facts["stages"][name] > 0 for name in ("decode", "copy", "forward", "metrics", "write"))
-    assert sum(facts["stages"].values()) < passed
     assert facts["decoders"] == 0
     table = [line.split()[0] for line in said.splitlines()]
     at = table.index("stage")
