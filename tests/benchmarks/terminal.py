@@ -67,11 +67,20 @@ class Terminal:
         if self.status is None:
             os.kill(self.pid, signal.SIGKILL)
             self.wait()
-        os.close(self._pty)
+        self.close()
         self._state.cleanup()
+
+    def close(self) -> None:
+        """Take the terminal away, as a window that is closed."""
+        if self._pty >= 0:
+            os.close(self._pty)
+        self._pty = -1
 
     def read(self, timeout: float) -> bytes | None:
         """What comes within `timeout` seconds; b"" if nothing does, None when the program has closed the terminal."""
+        if self._pty < 0:
+            time.sleep(timeout)
+            return None
         if not select.select([self._pty], [], [], timeout)[0]:
             return b""
         try:

@@ -10,6 +10,8 @@ import pytest
 from textual.pilot import Pilot
 
 from tests import synthetic
+from tests.tui.walker import Walker
+from vitscope.tui import library
 from vitscope.tui.app import Browser
 from vitscope.tui.place import starting
 from vitscope.tui.widgets.canvas import Canvas
@@ -130,11 +132,88 @@ async def test_a_run_that_is_deleted_while_it_is_open(tmp_path):
     async with started(tmp_path, "synthetic/1/1") as pilot:
         shutil.rmtree(folder)
         await press(pilot, "a", "h")
-        assert "is gone" in " ".join(page(pilot).split())
+        assert "is gone" in " ".join(page(pilot).replace("│", "").split())
         await press(pilot, "escape", "escape", "r")
         assert "Nothing has been measured yet" in page(pilot)
         await press(pilot, "enter", "j", "i")
         assert pilot.app.state.view == "runs"
+
+
+def test_a_gallery_that_cannot_be_read_is_no_gallery(tmp_path):
+    folder = synthetic.write(tmp_path, layers=2, heads=2, grid=(3, 3), gallery=2)
+    (folder / "gallery@1" / "result.json").write_text("{")
+    walker = Walker(tmp_path)
+    walker.press("enter", "i")
+    assert walker.state.view == "overview"
+    assert "all heads" in walker.page()
+
+
+async def grown(pilot: Pilot) -> None:
+    """Let the browser look whether the cache has changed, as it does every few seconds."""
+    await pilot.app.look_again().wait()
+    await pilot.pause()
+    await settled(pilot)
+
+
+async def test_a_cache_that_grows_keeps_the_place_and_what_was_read(tmp_path, monkeypatch):
+    synthetic.write(tmp_path, layers=2, heads=2, grid=(3, 3), model="old")
+    async with started(tmp_path, "old/2/2") as pilot:
+        before, kept = page(pilot), dict(pilot.app.book.items)
+        lists = []
+        monkeypatch.setattr(pilot.app, "list_runs", lambda **words: lists.append(words))
+        await grown(pilot)
+        assert lists == []
+        monkeypatch.undo()
+        synthetic.write(tmp_path, layers=1, heads=1, grid=(2, 2), model="fresh", started="2027-01-02T03:04:05+00:00")
+        await grown(pilot)
+        assert page(pilot) == before
+        assert [run.model for run in pilot.app.book.listing.runs] == ["fresh", "old"]
+        assert all(pilot.app.book.get(item) is value for item, value in kept.items() if item.kind != "info")
+        assert pilot.app.state.cursor == 1
+        await press(pilot, "escape", "escape")
+        assert next(line for line in page(pilot).splitlines() if "▌" in line).split()[1] == "old"
+
+
+async def test_a_result_that_is_measured_while_one_waits_for_it_appears(tmp_path):
+    folder = synthetic.write(tmp_path, layers=2, heads=2, grid=(3, 3))
+    (folder / "distance@1").rename(tmp_path / "later")
+    async with started(tmp_path, "synthetic") as pilot:
+        assert "--metrics distance" in " ".join(page(pilot).split())
+        (tmp_path / "later").rename(folder / "distance@1")
+        await grown(pilot)
+        assert "image sides" in page(pilot)
+
+
+async def test_a_file_that_breaks_is_a_box_with_its_path_and_what_to_run(tmp_path):
+    folder = synthetic.write(tmp_path, layers=2, heads=2, grid=(3, 3))
+    async with started(tmp_path, "synthetic/1/1") as pilot:
+        assert "┌─ cannot be shown" not in page(pilot)
+        file = folder / "spatial-attention@1" / "mean.npy"
+        file.write_bytes(file.read_bytes()[:100])
+        await press(pilot, "J")
+        text = boxed(page(pilot))
+        assert "spatial-attention@1/mean.npyisdamaged" in text
+        assert "vitscopecacheremove" in text
+
+
+def boxed(text: str) -> str:
+    """What stands in the box of a page, without spaces, since lines may be broken in the middle of words."""
+    lines = text.splitlines()
+    top = next(y for y, line in enumerate(lines) if "┌─ cannot be shown" in line)
+    left, right = lines[top].index("┌─ cannot be shown"), lines[top].index("┐")
+    inside = [line[left + 1 : right] for line in lines[top + 1 :] if line[left : left + 1] == "│"]
+    return "".join("".join(inside).split())
+
+
+@pytest.mark.parametrize("error", [ValueError("odd"), IndexError("9"), ZeroDivisionError()])
+async def test_what_a_damaged_file_may_lead_to_is_a_sentence(cache, monkeypatch, error):
+    def raising(*_):
+        raise error
+
+    monkeypatch.setitem(library._READERS, "tags", raising)
+    async with started(cache, "small/1/1") as pilot:
+        assert type(error).__name__ in page(pilot)
+        assert "cache verify" in " ".join(page(pilot).replace("│", "").split())
 
 
 async def test_a_new_run_is_found_when_the_cache_is_read_again(tmp_path):

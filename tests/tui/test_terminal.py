@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from tests import synthetic
 from tests.benchmarks.terminal import Terminal
 
 ENTERED = b"\x1b[?1049h"  # the alternate screen
@@ -37,12 +38,59 @@ def test_the_terminal_is_restored_however_one_leaves(cache, way, code):
         assert b"\x1b[?25h" in terminal.data[terminal.data.rindex(ENTERED) :]  # the cursor is shown again
 
 
-def test_a_crash_restores_the_terminal_and_fails(cache):
-    crash = f"import vitscope.tui.app as app; app.draw = lambda *_: 1 / 0\n{START}"
-    with Terminal([sys.executable, "-c", crash, str(cache)], columns=80, rows=24) as terminal:
+@pytest.mark.parametrize(
+    "crash",
+    [
+        "app.draw = lambda *_: 1 / 0",  # in the event loop
+        "app.needs = lambda *_: [1 / 0]",
+        "app.library.listing = lambda _: 1 / 0",  # in a thread
+    ],
+)
+def test_a_crash_restores_the_terminal_and_says_where_its_log_is(cache, tmp_path, crash):
+    code = f"import vitscope.tui.app as app; {crash}\n{START}"
+    environment = {"VITSCOPE_STATE": str(tmp_path)}
+    with Terminal([sys.executable, "-c", code, str(cache)], columns=80, rows=24, environment=environment) as terminal:
         assert terminal.wait() == 1
         assert terminal.data.index(ENTERED) < terminal.data.rindex(LEFT)
-        assert b"ZeroDivisionError" in terminal.data
+        said = terminal.data[terminal.data.rindex(LEFT) :]
+        assert b"by a mistake of its own (ZeroDivisionError: division by zero)" in said
+        assert b"crash.log" in said
+        assert b"Traceback" not in said
+    log = (tmp_path / "crash.log").read_text()
+    assert "ZeroDivisionError: division by zero" in log
+    assert "<lambda>" in log
+    assert "vitscope 0" in log or "vitscope 1" in log
+
+
+def test_a_terminal_that_is_closed_ends_the_browser(cache):
+    with browser(cache) as terminal:
+        terminal.until("small")
+        terminal.close()
+        assert terminal.wait() in {129, 1, -signal.SIGHUP}
+
+
+@pytest.mark.parametrize("term", ["dumb", None])
+def test_a_terminal_that_cannot_place_text_gets_none(cache, term):
+    command = [sys.executable, "-m", "vitscope", "browse", "--cache", str(cache)]
+    with Terminal(command, columns=80, rows=24, environment={"TERM": term}) as terminal:
+        assert terminal.wait() == 1
+        assert b"\x1b[" not in terminal.data
+        assert b"set TERM" in terminal.data
+
+
+def test_a_cache_that_grows_is_seen_and_one_that_does_not_costs_nothing(tmp_path):
+    synthetic.write(tmp_path, layers=2, heads=2, grid=(3, 3), model="old")
+    with Terminal(
+        [sys.executable, "-c", f"import vitscope.tui.app as app; app.PERIOD = 0.1; {START}", str(tmp_path)],
+        columns=80, rows=24,
+    ) as terminal:  # fmt: skip
+        terminal.until("old")
+        terminal.settle(0.5)
+        assert terminal.settle(0.8) == 0
+        synthetic.write(tmp_path, layers=1, heads=1, grid=(2, 2), model="fresh")
+        terminal.until("fresh")
+        terminal.settle(0.5)
+        assert terminal.settle(0.8) == 0
 
 
 def test_no_colour_is_sent_where_none_is_wanted(cache):

@@ -32,7 +32,7 @@ def perform(browser: Browser) -> None:
 
 
 def _refresh(browser: Browser, _word: str) -> None:
-    browser.list_runs()
+    browser.list_runs(anew=True)
 
 
 def _copy_place(browser: Browser, _word: str) -> None:

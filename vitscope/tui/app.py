@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
+from collections import OrderedDict
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -20,10 +22,12 @@ from vitscope import config
 from vitscope.errors import VitscopeError
 from vitscope.store.reader import Run
 from vitscope.store.text import printable
-from vitscope.tui import keys, library, memory, opening
+from vitscope.tui import growth, keys, library, memory, opening
 from vitscope.tui.actions import perform
 from vitscope.tui.book import Book
 from vitscope.tui.colors import Depth, detect, is_light
+from vitscope.tui.crash import report
+from vitscope.tui.growth import PERIOD, Marks
 from vitscope.tui.keymap import remapped
 from vitscope.tui.library import Item, Listing
 from vitscope.tui.live import Cancelled, Picture, Worker
@@ -43,10 +47,16 @@ PATIENCE = 0.03  # seconds that an old frame stays while a new one's numbers are
 class Listed(Message):
     """The cache has been looked through."""
 
-    def __init__(self, listing: Listing, images: dict[str, list[str]]) -> None:
+    def __init__(self, listing: Listing, images: dict[str, list[str]], marks: Marks, *, anew: bool) -> None:
         super().__init__()
         self.listing = listing
         self.images = images
+        self.marks = marks
+        self.anew = anew  # nothing that was read before is trusted
+
+
+class Grown(Message):
+    """The cache is not what it was when it was looked through."""
 
 
 class Loaded(Message):
@@ -92,7 +102,9 @@ class Browser(App[None]):
         self.depth: Depth = depth
         self.book = Book()
         self.live = Worker()
+        self._marks: Marks = {}
         self._reading: set[Item] = set()
+        self._stale: set[Item] = set()  # being read while their run changed
         self._late = False
 
     def compose(self) -> ComposeResult:
@@ -104,7 +116,8 @@ class Browser(App[None]):
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, self.exit, None, 128 + number)
-        self.list_runs()
+        self.list_runs(anew=True)
+        self.set_interval(PERIOD, self.look_again)
 
     def on_unmount(self) -> None:
         """However the browser ends, so does the process with the model."""
@@ -286,23 +299,46 @@ class Browser(App[None]):
     def on_loaded(self, event: Loaded) -> None:
         """Keep what was read, and draw if the page on screen waits for it."""
         self._reading.discard(event.item)
-        self.book.keep(event.item, event.value)
+        if event.item not in self._stale:
+            self.book.keep(event.item, event.value)
+        self._stale.discard(event.item)
         if event.item in needs(self.state, self.book):
             self.update()
 
     @work(thread=True, exclusive=True, group="list")
-    def list_runs(self) -> None:
-        """Look through the cache."""
+    def list_runs(self, *, anew: bool) -> None:
+        """Look through the cache; `anew`: and forget all that was read of it."""
+        marks = growth.marks(self.cache)
         listing = library.listing(self.cache)
         images = {run.folder.name: library.image_names(run) for run in listing.runs}
-        self.post_message(Listed(listing, images))
+        self.post_message(Listed(listing, images, marks, anew=anew))
 
     def on_listed(self, event: Listed) -> None:
-        """Show the runs; forget items of runs that may have changed."""
-        self.book = Book(listing=event.listing, images=event.images, shots=self.book.shots)
-        count = len(event.listing.runs)
-        self.state = replace(self.state, cursor=max(0, min(self.state.cursor, count - 1)))
+        """Show the runs; forget items of runs that may have changed, and stay on the run that one is on."""
+        before = self.book
+        runs = growth.changed(self._marks, event.marks)
+        items = OrderedDict() if event.anew else growth.kept(before.items, runs)
+        self._stale |= {item for item in self._reading if event.anew or growth.touched(item, runs)}
+        self.book, self._marks = Book(event.listing, items, event.images, shots=before.shots), event.marks
+        names = [run.folder.name for run in event.listing.runs]
+        chosen = [run.folder.name for run in before.listing.runs][self.state.cursor :] if before.listing else []
+        at = names.index(chosen[0]) if chosen and chosen[0] in names else min(self.state.cursor, len(names) - 1)
+        self.state = replace(self.state, cursor=max(0, at))
         self.update()
+
+    @work(thread=True, exclusive=True, group="watch")
+    def look_again(self) -> None:
+        """See whether the cache has changed since it was looked through."""
+        if self.book.listing is not None and growth.marks(self.cache) != self._marks:
+            self.post_message(Grown())
+
+    def on_grown(self, _event: Grown) -> None:
+        """Look through it again."""
+        self.list_runs(anew=False)
+
+    def _fatal_error(self) -> None:
+        """End without Textual's own page about the error: `browse` writes a log and says one sentence."""
+        self._close_messages_no_wait()
 
 
 def browse(cache: Path, place: str | None = None, *, light: bool | None = None, fresh: bool = False) -> None:
@@ -320,6 +356,11 @@ def browse(cache: Path, place: str | None = None, *, light: bool | None = None, 
     browser = Browser(cache, state, detect(os.environ))
     browser.run(mouse=False)
     state = browser.state
+    if browser.crash is not None:
+        about = f"at {spelled(state, browser.book.known())}, {browser.size.width} × {browser.size.height}"
+        memory.remember(cache, memory.Memory("@runs", state.palette))  # the next start is not led into the same crash
+        sys.stderr.write(f"vitscope: {report(browser.crash, about)}\n")
+        raise SystemExit(1)
     if browser.book.listing is not None:
         chosen = None if state.light == usual else state.light
         memory.remember(cache, memory.Memory(spelled(state, browser.book.known()), state.palette, chosen))

@@ -14,7 +14,7 @@ from vitscope.derive.heads import profile, tags
 from vitscope.derive.offset import offset
 from vitscope.derive.query import Query, received_map
 from vitscope.derive.similar import shapes
-from vitscope.errors import DamagedError, NotMeasured, StoreError, VitscopeError
+from vitscope.errors import DamagedError, FormatError, NotMeasured, StoreError, VitscopeError
 from vitscope.geometry import Geometry
 from vitscope.store.reader import Cache, Run, load_run
 from vitscope.store.text import printable, shown
@@ -27,6 +27,7 @@ class Failure:
     """Why an item is not there: one sentence for the pane that wanted it."""
 
     sentence: str
+    broken: bool = False  # something is wrong with the cache, and not only missing in it
 
 
 @dataclass(frozen=True)
@@ -131,8 +132,14 @@ def read(run: Run, item: Item) -> object:
         return _READERS[item.kind](run, item)
     except (VitscopeError, OSError) as error:
         if not run.folder.is_dir():
-            return Failure(f"{shown(run.folder)} is gone: esc and r read the cache again.")
-        return Failure(_sentence(error))
+            return Failure(f"{shown(run.folder)} is gone: esc leads back to the runs.", broken=True)
+        return Failure(_sentence(error), broken=isinstance(error, DamagedError | FormatError | OSError))
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:  # what a damaged file may lead to
+        what = printable(f"{type(error).__name__}: {error}".splitlines()[0])
+        return Failure(
+            f"{item.kind} of {shown(run.folder)} cannot be shown ({what}): `vitscope cache verify` checks its files.",
+            broken=True,
+        )
 
 
 def _sentence(error: Exception) -> str:
@@ -290,8 +297,8 @@ _READERS: dict[str, Callable[[Run, Item], object]] = {
 
 
 def image_names(run: Run) -> list[str]:
-    """File names of the gallery, [] if there is none; StoreError if it cannot be read."""
+    """File names of the gallery, [] if there is none that can be read."""
     try:
         return run.result("gallery").coords.get("image", [])
-    except NotMeasured:
+    except (StoreError, OSError):
         return []

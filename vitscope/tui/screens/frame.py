@@ -15,6 +15,8 @@ from vitscope.tui.render.surface import Rect, Surface
 from vitscope.tui.render.words import counted, wrap
 from vitscope.tui.state import State
 
+BOX = 24  # columns that a box needs at least
+
 
 def body(surface: Surface) -> Rect:
     """The part between header and footer, with a margin where there is room for one."""
@@ -171,11 +173,25 @@ def failed(surface: Surface, rect: Rect, failure: Failure) -> int:
     """Why a pane is empty: what was not measured with the command that measures it, or the whole sentence."""
     theme = surface.theme
     command = re.search(r"`(vitscope extract [^`]+)`", failure.sentence)
+    if command is None and failure.broken and rect.width >= BOX and rect.height >= 5:
+        return _boxed(surface, rect, failure.sentence)
     if command is None:
         return notice(surface, rect, failure.sentence)
     surface.write(rect.x, rect.y, "not measured; run:", theme.dim)
     below = Rect(rect.x, rect.y + 1, rect.width, rect.height - 1)
     return notice(surface, below, command[1], ink=theme.accent)
+
+
+def _boxed(surface: Surface, rect: Rect, sentence: str) -> int:
+    """What is broken, in a box that stands out from pages that are only empty; returns the row below it."""
+    ink, wide = surface.theme.bad, min(rect.width, 100)
+    bottom = notice(surface, Rect(rect.x + 2, rect.y + 1, wide - 4, rect.height - 2), sentence, ink=surface.theme.text)
+    surface.write(rect.x, rect.y, "┌─ cannot be shown ".ljust(wide - 1, "─") + "┐", ink)
+    for y in range(rect.y + 1, bottom):
+        surface.write(rect.x, y, "│", ink)
+        surface.write(rect.x + wide - 1, y, "│", ink)
+    surface.write(rect.x, bottom, "└" + "─" * (wide - 2) + "┘", ink)
+    return bottom + 1
 
 
 def notice(surface: Surface, rect: Rect, text: str, *, ink: int | None = None) -> int:
