@@ -77,6 +77,7 @@ def launched(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
     for name, value in {"RANK": 1, "WORLD_SIZE": 2, "MASTER_ADDR": "localhost", "MASTER_PORT": port}.items():
         monkeypatch.setenv(name, str(value))
     monkeypatch.setattr(team, "CONNECT", team.timedelta(milliseconds=300))
+    ranks._team.cache_clear()
     yield monkeypatch
     ranks._team.cache_clear()
 
