@@ -9,10 +9,12 @@ import sys
 import threading
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from safetensors.torch import load_file, save_file
 
 from vitscope.errors import DataError, ModelError, StoreError
 from vitscope.models import build
@@ -130,6 +132,22 @@ def test_what_cannot_be_done_is_a_sentence_and_the_server_goes_on(measured, tmp_
     wrong, right = answers(ask(measured, tmp_path, **changed), ask(measured, tmp_path))
     assert said in wrong["error"]
     assert "attention" in right
+
+
+def test_weights_of_a_file_that_was_given_are_found_again(measured, worker, tmp_path, monkeypatch):
+    state = load_file(build.PACKAGE / "demo/weights/demo-mae.safetensors")
+    state["blocks.0.attn.qkv.weight"] *= 2  # other weights than those that the model's name stands for
+    save_file(state, tmp_path / "mine.safetensors")
+    monkeypatch.chdir(tmp_path)
+    request = Request(model="demo-mae", checkpoint=Path("mine.safetensors"), data=measured[1], metrics=("gallery",))
+    extract(request, Resources(device="cpu"), tmp_path / "cache", Silent())
+    monkeypatch.chdir("/")
+    run = Cache(tmp_path / "cache").find("demo-mae")
+    picture = worker.look(run, measured[1] / "one.png", "cpu")
+    stored = run.array("gallery", "attention")[run.result("gallery").coords["image"].index("one.png")]
+    np.testing.assert_allclose(np.float32(picture.attention), np.float32(stored), atol=2e-3)
+    with pytest.raises(ModelError, match="are not those that the run was measured with"):
+        worker.look(replace(run, facts={**run.facts, "checkpoint": None}), measured[1] / "one.png", "cpu")
 
 
 @pytest.mark.parametrize("line", ["", "nonsense", "[]", "{}", '{"model": 1}'])
