@@ -47,14 +47,28 @@ def test_who_is_silent_for_long_counts_as_lost(pair: list[Team], monkeypatch: py
     now = 1000.0
     monkeypatch.setattr(team.time, "monotonic", lambda: now)
     for count in range(3):
-        pair[1].tell("beat/1", {"count": count})
+        for other in pair:
+            other.tell(f"beat/{other.rank}", {"count": count})
         assert pair[0].lost(1) == ""
-        now += team.SILENCE - 1
+        now += team.SILENCE - 10
     assert pair[0].lost(1) == ""
-    now += 2
+    pair[0].tell("beat/0", {"count": 3})
+    now += 20
+    assert pair[0].lost(0) == ""
     assert pair[0].lost(1) == f"has given no sign of life for {team.SILENCE:.0f} s"
     pair[1].tell("beat/1", {"count": 3})
+    now += team.BEAT
     assert pair[0].lost(1) == ""
+
+
+def test_all_that_are_silent_are_lost_at_the_same_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not one after another, as they are waited for."""
+    now = 1000.0
+    monkeypatch.setattr(team.time, "monotonic", lambda: now)
+    first = Team(HashStore(), 0, 4)
+    assert first.lost(1) == ""
+    now += team.SILENCE + 1
+    assert all(first.lost(rank) for rank in (1, 2, 3))
 
 
 def test_turns_inside_of_turns_have_names_of_their_own(pair: list[Team]) -> None:

@@ -62,6 +62,7 @@ def _outlive(child: int) -> int:
     signal.signal(signal.SIGTERM, forward)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # it reaches the child as well
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     if code not in {0, USAGE, INTERRUPTED} and not asked:
         _mourn(code)
     return code if code >= 0 else 1

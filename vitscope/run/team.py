@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import json
+import math
 import os
 import threading
 import time
@@ -29,7 +30,8 @@ class Team:
         self.rank, self.size, self.local = rank, size, local
         self._store = store
         self._counts = [0]
-        self._heard: dict[int, tuple[str, float]] = {}
+        self._heard: dict[int, tuple[dict[str, Any] | None, float]] = {}  # the last sign of life, and when it came
+        self._listened = -math.inf
 
     @classmethod
     def joined(cls) -> Self:
@@ -98,15 +100,12 @@ class Team:
             return gone["how"]
         if self._said(f"left/{rank}") is not None:
             return "has ended"
-        with _answering():
-            beat = self._store.get(f"beat/{rank}").decode() if self._store.check([f"beat/{rank}"]) else ""
         now = time.monotonic()
-        before, since = self._heard.get(rank, (None, now))
-        if beat != before:
-            self._heard[rank] = (beat, now)
-        elif now - since > SILENCE:
-            return f"has given no sign of life for {SILENCE:.0f} s"
-        return ""
+        if now - self._listened >= BEAT:
+            self._listened = now
+            self._listen(now)
+        silent = now - self._heard[rank][1] > SILENCE
+        return f"has given no sign of life for {SILENCE:.0f} s" if silent else ""
 
     def mourn(self, how: str) -> None:
         """Say that this rank is gone, for it cannot any more; then wait for the others to end.
@@ -116,6 +115,13 @@ class Team:
         self.tell(f"gone/{self.rank}", {"how": how})
         while not all(self.lost(rank) for rank in range(self.size)):
             time.sleep(ASK)
+
+    def _listen(self, now: float) -> None:
+        """Note who has given a new sign of life since the last time."""
+        for rank in range(self.size):
+            beat = self._said(f"beat/{rank}")
+            if rank not in self._heard or beat != self._heard[rank][0]:
+                self._heard[rank] = (beat, now)
 
     def left_at_exit(self) -> None:
         """Say so when this process ends in order."""
