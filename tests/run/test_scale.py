@@ -99,12 +99,15 @@ def test_parts(words: list[str], whole: Run, tmp_path: Path, count: int) -> None
 
 def test_killed_at_random_moments(words: list[str], whole: Run, tmp_path: Path) -> None:
     """Ranks, what watches over them, parts and single processes; each start is of another kind than the one before."""
+    began = time.monotonic()
+    assert crew.alone(tmp_path / "out", *words, "--cache", tmp_path / "timed").code == 0
+    seconds = time.monotonic() - began
     chance, kills, caches = random.Random(8), 0, 0
     while kills < KILLS:
         cache, caches, complete = tmp_path / f"cache-{caches}", caches + 1, False
         while not complete:
             before = jobs.committed(cache)
-            killed, codes = start_and_kill(chance, tmp_path, [*words, "--cache", str(cache)])
+            killed, codes = start_and_kill(chance, tmp_path, [*words, "--cache", str(cache)], seconds)
             kills += killed
             complete = codes == {0} and bool(jobs.only_run(cache).complete)
             after = jobs.committed(cache)
@@ -113,8 +116,10 @@ def test_killed_at_random_moments(words: list[str], whole: Run, tmp_path: Path) 
         check_same(cache, whole)
 
 
-def start_and_kill(chance: random.Random, folder: Path, command: list[str]) -> tuple[bool, set[int | None]]:
-    """One start of some kind, in which one process is killed; whether it was still there, and all exit codes."""
+def start_and_kill(
+    chance: random.Random, folder: Path, command: list[str], seconds: float
+) -> tuple[bool, set[int | None]]:
+    """One start of some kind; one process is killed within `seconds`. Was it still there, and all exit codes."""
     kind, count = chance.choice(["alone", "ranks", "ranks", "parts"]), chance.choice([2, 3, 4])
     store = TCPStore("localhost", 0, is_master=True, wait_for_workers=False)
     words = parts(count) if kind == "parts" else [[]] * (count if kind == "ranks" else 1)
@@ -123,7 +128,7 @@ def start_and_kill(chance: random.Random, folder: Path, command: list[str]) -> t
         jobs.start(crew.as_rank, number, ranks, port, (), folder / f"{number}", *command, *more)
         for number, more in enumerate(words)
     ]
-    time.sleep(chance.uniform(0.2, 4))
+    time.sleep(chance.uniform(0, seconds))
     victim = chance.choice(started)
     killed = end(victim, inner=chance.random() < 0.7)
     for process in started if kind == "parts" else [victim]:
