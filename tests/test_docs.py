@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from vitscope.tui.keys import BINDINGS
+from vitscope.tui.bindings import BINDINGS
 
 DOCS = Path(__file__).parents[1] / "docs"
 KEYS = DOCS / "keys.md"
 INTRODUCTION = """# Keys of the browser
 
-Made from the table of bindings in `vitscope/tui/keys.py`. The name stays when a key is changed.
+Made from the table of bindings in `vitscope/tui/bindings.py`. The name stays when a key is changed.
 
 | keys | what they do | on the pages | name |
 |---|---|---|---|

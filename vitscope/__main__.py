@@ -58,7 +58,7 @@ def browse(cache: Path | None, place: str | None) -> None:
 
     check()
     folder = cache_folder(cache)
-    from vitscope.tui.app import browse as start  # noqa: PLC0415
+    from vitscope.tui.start import browse as start  # noqa: PLC0415
 
     start(folder, place)
 

@@ -29,7 +29,7 @@ class Empty(App):
         yield Static("an empty app")
 Empty().run(mouse=False)
 """
-BROWSE = "import sys; from pathlib import Path; from vitscope.tui.app import browse; browse(Path(sys.argv[1]))"
+BROWSE = "import sys; from pathlib import Path; from vitscope.tui.start import browse; browse(Path(sys.argv[1]))"
 STEPS = {  # what is measured: keys to get there from the page of runs, then the keys that are timed
     "cursor over all heads": (["\r"], ["l", "j", "l", "j", "h", "k"] * 5),
     "head step, head page": (["\r", "\r"], [".", ".", ",", ".", ".", ",", ","] * 4),

@@ -126,9 +126,9 @@ def test_browse_opens_the_cache_at_the_place(vitscope, cache, monkeypatch):
         monkeypatch.setattr(stream, "isatty", lambda: True)
     monkeypatch.setenv("TERM", "xterm-256color")
     opened = []
-    app = types.ModuleType("vitscope.tui.app")
-    app.browse = lambda folder, place, **_: opened.append((folder, place))  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "vitscope.tui.app", app)
+    start = types.ModuleType("vitscope.tui.start")
+    start.browse = lambda folder, place, **_: opened.append((folder, place))  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "vitscope.tui.start", start)
     assert vitscope("browse", "synthetic/2/3", "--cache", cache).code == 0
     assert vitscope("browse", "--cache", cache).code == 0
     assert opened == [(cache, "synthetic/2/3"), (cache, None)]

@@ -11,7 +11,7 @@ from textual.pilot import Pilot
 
 from tests import synthetic
 from tests.tui.walker import Walker
-from vitscope.tui import library
+from vitscope.tui import readers
 from vitscope.tui.app import Browser
 from vitscope.tui.place import starting
 from vitscope.tui.widgets.canvas import Canvas
@@ -210,7 +210,7 @@ async def test_what_a_damaged_file_may_lead_to_is_a_sentence(cache, monkeypatch,
     def raising(*_):
         raise error
 
-    monkeypatch.setitem(library._READERS, "tags", raising)
+    monkeypatch.setitem(readers._READERS, "tags", raising)
     async with started(cache, "small/1/1") as pilot:
         assert type(error).__name__ in page(pilot)
         assert "cache verify" in " ".join(page(pilot).replace("│", "").split())

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.tui.test_keys import FACTS, TRAILS, G, at
+from vitscope.tui.bindings import BINDINGS, EVERYWHERE
 from vitscope.tui.command import COMMANDS
-from vitscope.tui.keys import BINDINGS, EVERYWHERE, options, press
+from vitscope.tui.keys import options, press
 from vitscope.tui.state import Facts, Known, State
 
 KNOWN = (Known("r", "mae", G, 3), Known("s", "dino", G, 0))

@@ -12,7 +12,8 @@ from tests.tui.walker import Walker
 from vitscope.geometry import Geometry
 from vitscope.store.reader import Cache
 from vitscope.tui.keys import press
-from vitscope.tui.library import Item, read
+from vitscope.tui.library import Item
+from vitscope.tui.readers import read
 from vitscope.tui.render.words import TAGS, glyph
 from vitscope.tui.state import Facts, State, opened
 

@@ -13,8 +13,9 @@ from vitscope import config
 from vitscope.cli.app import app
 from vitscope.errors import ConfigError
 from vitscope.tui import keys
-from vitscope.tui.app import own_keys
+from vitscope.tui.bindings import BINDINGS
 from vitscope.tui.keymap import remapped
+from vitscope.tui.start import own_keys
 
 
 @pytest.fixture
@@ -23,7 +24,7 @@ def settings(tmp_path, monkeypatch):
     file = tmp_path / "config.toml"
     monkeypatch.setenv("VITSCOPE_CONFIG", str(file))
     yield file.write_text
-    keys.use(keys.BINDINGS)
+    keys.use(BINDINGS)
 
 
 def where(name: str) -> str:
@@ -68,16 +69,16 @@ def test_footer_and_help_say_the_real_keys(settings, cache):
 )
 def test_what_makes_no_sense_is_a_sentence_with_its_line(table, says):
     with pytest.raises(ConfigError, match=says):
-        remapped(keys.BINDINGS, table, where)
+        remapped(BINDINGS, table, where)
 
 
 def test_keys_can_be_swapped():
-    found = remapped(keys.BINDINGS, {"distance": "C", "cka": "D"}, where)
+    found = remapped(BINDINGS, {"distance": "C", "cka": "D"}, where)
     assert {b.name: b.keys for b in found if b.name in {"distance", "cka"}} == {"distance": ("C",), "cka": ("D",)}
 
 
 def test_without_a_table_nothing_changes():
-    assert remapped(keys.BINDINGS, {}, where) == keys.BINDINGS
+    assert remapped(BINDINGS, {}, where) == BINDINGS
 
 
 @pytest.mark.parametrize(
@@ -107,7 +108,7 @@ def test_all_keys_are_listed(settings):
     settings('[keys]\nzoom = "z"\n')
     done = CliRunner().invoke(app, ["browse", "--list-keys"])
     lines = done.output.splitlines()
-    assert len(lines) == len(keys.BINDINGS)
+    assert len(lines) == len(BINDINGS)
     assert next(line for line in lines if line.startswith("zoom ")).split()[1] == "z"
     assert any(line.startswith("interrupt  ") and line.endswith("everywhere") for line in lines)
     assert Path(config.path()).exists()

@@ -7,9 +7,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from vitscope.geometry import Geometry
+from vitscope.tui.bindings import BINDINGS, EVERYWHERE
 from vitscope.tui.features import Candidate
 from vitscope.tui.finding import Spot
-from vitscope.tui.keys import BINDINGS, EVERYWHERE, find, hints, press
+from vitscope.tui.keys import find, hints, press
 from vitscope.tui.state import Facts, Known, State, View, enter, opened
 
 G = Geometry(layers=3, heads=4, prefix=("cls",), rows=4, columns=5, patch=(8, 8))

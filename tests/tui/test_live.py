@@ -270,7 +270,7 @@ def test_however_the_browser_ends_the_process_ends_too(cache, process, pictures,
             if way == "crash"
             else ""
         )
-        + "app.browse(Path(sys.argv[1]), 'small/1/1')"
+        + "from vitscope.tui.start import browse\nbrowse(Path(sys.argv[1]), 'small/1/1')"
     )
     with Terminal([sys.executable, "-c", start, str(cache)], columns=80, rows=24) as terminal:
         terminal.until("attention")

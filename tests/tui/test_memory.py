@@ -10,8 +10,9 @@ import pytest
 
 from tests.tui.test_app import page, press, settled
 from vitscope.tui import clipboard, memory
-from vitscope.tui.app import Browser, left
+from vitscope.tui.app import Browser
 from vitscope.tui.memory import Memory, recall, remember
+from vitscope.tui.start import left
 from vitscope.tui.state import State
 
 

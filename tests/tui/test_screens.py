@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests import synthetic
 from tests.tui.walker import Walker
 from vitscope.store.reader import Cache
-from vitscope.tui.keys import BINDINGS, EVERYWHERE
+from vitscope.tui.bindings import BINDINGS, EVERYWHERE
 from vitscope.tui.render.surface import HALF
 from vitscope.tui.screens.dots import ticks
 from vitscope.tui.screens.head import layout

@@ -14,7 +14,7 @@ from tests.benchmarks.terminal import Terminal
 ENTERED = b"\x1b[?1049h"  # the alternate screen
 LEFT = b"\x1b[?1049l"
 COLOUR = re.compile(rb"\x1b\[[0-9;]*(?:[34]8;[25];|\b[349][0-7]\b|\b10[0-7]\b)[0-9;]*m")
-START = "import sys; from pathlib import Path; from vitscope.tui.app import browse; browse(Path(sys.argv[1]))"
+START = "import sys; from pathlib import Path; from vitscope.tui.start import browse; browse(Path(sys.argv[1]))"
 
 
 def browser(cache, **environment) -> Terminal:
@@ -43,7 +43,7 @@ def test_the_terminal_is_restored_however_one_leaves(cache, way, code):
     [
         "app.draw = lambda *_: 1 / 0",  # in the event loop
         "app.needs = lambda *_: [1 / 0]",
-        "app.library.listing = lambda _: 1 / 0",  # in a thread
+        "app.readers.listing = lambda _: 1 / 0",  # in a thread
     ],
 )
 def test_a_crash_restores_the_terminal_and_says_where_its_log_is(cache, tmp_path, crash):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from vitscope.tui import keys, library
+from vitscope.tui import keys, readers
 from vitscope.tui.book import Book
 from vitscope.tui.colors import Depth
 from vitscope.tui.needs import needs
@@ -17,8 +17,8 @@ class Walker:
     """A state, a book, and keys."""
 
     def __init__(self, cache: Path) -> None:
-        listing = library.listing(cache)
-        self.book = Book(listing, images={run.folder.name: library.image_names(run) for run in listing.runs})
+        listing = readers.listing(cache)
+        self.book = Book(listing, images={run.folder.name: readers.image_names(run) for run in listing.runs})
         self.state = State()
 
     def press(self, *names: str) -> State:
@@ -35,7 +35,7 @@ class Walker:
         others = {other.folder: other for other in self.book.candidates()}
         for item in needs(self.state, self.book):
             if self.book.get(item) is None:
-                self.book.keep(item, library.read(others.get(item.run, run), item))
+                self.book.keep(item, readers.read(others.get(item.run, run), item))
 
     def surface(self, width: int = 120, height: int = 40, depth: Depth = "256") -> Surface:
         """The page."""

@@ -90,14 +90,14 @@ def browse(
     folder = cache_folder(cache)
     talk.detail(f"opening {folder}")
 
-    from vitscope.tui.app import browse as start
+    from vitscope.tui.start import browse as start
 
     start(folder, place, light=light, fresh=fresh)
 
 
 def _list_keys() -> None:
-    from vitscope.tui.app import own_keys
     from vitscope.tui.keymap import listed
+    from vitscope.tui.start import own_keys
 
     typer.echo(listed(own_keys()))
 

@@ -55,7 +55,7 @@ def demo(
         talk.say(f"  vitscope {words}{where}")
     terminal = all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
     if browse and terminal and os.environ.get("TERM", "dumb") != "dumb":
-        from vitscope.tui.app import browse as start
+        from vitscope.tui.start import browse as start
 
         start(folder, None)
 

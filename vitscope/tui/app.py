@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
-import sys
 from collections import OrderedDict
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,26 +12,21 @@ from textual import work
 from textual.app import App, ComposeResult
 from textual.binding import Binding
 from textual.events import Key, Paste, Resize
-from textual.message import Message
 from textual.worker import get_current_worker
 
-from vitscope import config
 from vitscope.errors import VitscopeError
 from vitscope.store.reader import Run
 from vitscope.store.text import printable
-from vitscope.tui import growth, keys, library, memory, opening
+from vitscope.tui import growth, keys, opening, readers
 from vitscope.tui.actions import perform
 from vitscope.tui.book import Book
-from vitscope.tui.colors import Depth, detect, is_light
-from vitscope.tui.crash import report
+from vitscope.tui.colors import Depth
 from vitscope.tui.growth import PERIOD, Marks
-from vitscope.tui.keymap import remapped
-from vitscope.tui.library import Item, Listing
+from vitscope.tui.library import Item
 from vitscope.tui.live import Cancelled, Picture, Worker
+from vitscope.tui.messages import Completed, Grown, Listed, Loaded, Looked
 from vitscope.tui.needs import needs
 from vitscope.tui.opening import Asked
-from vitscope.tui.palettes import RAMPS
-from vitscope.tui.place import spelled, starting
 from vitscope.tui.prompt import Prompt, inserted, prompt
 from vitscope.tui.screens import draw
 from vitscope.tui.state import State
@@ -42,49 +34,6 @@ from vitscope.tui.widgets.canvas import Canvas
 
 NAMES = 20  # of files that are named at most
 PATIENCE = 0.03  # seconds that an old frame stays while a new one's numbers are read
-
-
-class Listed(Message):
-    """The cache has been looked through."""
-
-    def __init__(self, listing: Listing, images: dict[str, list[str]], marks: Marks, *, anew: bool) -> None:
-        super().__init__()
-        self.listing = listing
-        self.images = images
-        self.marks = marks
-        self.anew = anew  # nothing that was read before is trusted
-
-
-class Grown(Message):
-    """The cache is not what it was when it was looked through."""
-
-
-class Loaded(Message):
-    """An item has been read; it is kept whatever is on screen now, since items do not depend on that."""
-
-    def __init__(self, item: Item, value: object) -> None:
-        super().__init__()
-        self.item = item
-        self.value = value
-
-
-class Looked(Message):
-    """The process with the model has answered: a picture, why there is none, or nothing if it was given up."""
-
-    def __init__(self, asked: Asked, answer: Picture | str | None) -> None:
-        super().__init__()
-        self.asked = asked
-        self.answer = answer
-
-
-class Completed(Message):
-    """What the path in a line can go on with."""
-
-    def __init__(self, line: Prompt, text: str, names: list[str]) -> None:
-        super().__init__()
-        self.line = line
-        self.text = text
-        self.names = names
 
 
 class Browser(App[None]):
@@ -294,7 +243,7 @@ class Browser(App[None]):
             if worker.is_cancelled:
                 return
             self._reading.add(item)
-            self.post_message(Loaded(item, library.read(others.get(item.run, run), item)))
+            self.post_message(Loaded(item, readers.read(others.get(item.run, run), item)))
 
     def on_loaded(self, event: Loaded) -> None:
         """Keep what was read, and draw if the page on screen waits for it."""
@@ -309,8 +258,8 @@ class Browser(App[None]):
     def list_runs(self, *, anew: bool) -> None:
         """Look through the cache; `anew`: and forget all that was read of it."""
         marks = growth.marks(self.cache)
-        listing = library.listing(self.cache)
-        images = {run.folder.name: library.image_names(run) for run in listing.runs}
+        listing = readers.listing(self.cache)
+        images = {run.folder.name: readers.image_names(run) for run in listing.runs}
         self.post_message(Listed(listing, images, marks, anew=anew))
 
     def on_listed(self, event: Listed) -> None:
@@ -339,47 +288,3 @@ class Browser(App[None]):
     def _fatal_error(self) -> None:
         """End without Textual's own page about the error: `browse` writes a log and says one sentence."""
         self._close_messages_no_wait()
-
-
-def browse(cache: Path, place: str | None = None, *, light: bool | None = None, fresh: bool = False) -> None:
-    """Open the browser over `cache`, at `place` if there is one (see `place`), else where it was left the last time.
-
-    `light` chooses the theme; None: what the environment says. `fresh` starts at the list of runs. Never returns:
-    raises SystemExit with 0, 1 after a crash, 130 after ctrl+c, 128 + n after signal n. Raises VitscopeError before the
-    screen is touched when there is no such place.
-    """
-    keys.use(own_keys())
-    usual = is_light(os.environ) if light is None else light
-    state = replace(starting(cache, place), light=usual)
-    if place is None and not fresh:
-        state = left(cache, state)
-    browser = Browser(cache, state, detect(os.environ))
-    browser.run(mouse=False)
-    state = browser.state
-    if browser.crash is not None:
-        about = f"at {spelled(state, browser.book.known())}, {browser.size.width} × {browser.size.height}"
-        memory.remember(cache, memory.Memory("@runs", state.palette))  # the next start is not led into the same crash
-        sys.stderr.write(f"vitscope: {report(browser.crash, about)}\n")
-        raise SystemExit(1)
-    if browser.book.listing is not None:
-        chosen = None if state.light == usual else state.light
-        memory.remember(cache, memory.Memory(spelled(state, browser.book.known()), state.palette, chosen))
-    raise SystemExit(browser.return_code or 0)
-
-
-def own_keys() -> tuple[keys.Binding, ...]:
-    """The bindings with the keys of the user's settings; ConfigError."""
-    if not config.path().exists():
-        return keys.BINDINGS
-    return remapped(keys.BINDINGS, config.keys(), config.line)
-
-
-def left(cache: Path, state: State) -> State:
-    """`state` where the cache was left the last time; as it is where that cannot be found any more."""
-    found = memory.recall(cache)
-    if found is None:
-        return state
-    with suppress(VitscopeError):
-        state = replace(starting(cache, found.place), light=state.light)
-    palette = found.palette if found.palette in RAMPS else state.palette
-    return replace(state, palette=palette, light=state.light if found.light is None else found.light)

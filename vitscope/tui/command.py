@@ -18,7 +18,7 @@ from vitscope.tui.prompt import Prompt, prompt, remembered
 from vitscope.tui.state import Facts, State, View
 
 if TYPE_CHECKING:
-    from vitscope.tui.keys import Binding
+    from vitscope.tui.bindings import Binding
 
 
 class Option(NamedTuple):

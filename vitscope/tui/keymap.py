@@ -16,7 +16,7 @@ from vitscope.store.text import printable
 from vitscope.tui.state import View
 
 if TYPE_CHECKING:
-    from vitscope.tui.keys import Binding
+    from vitscope.tui.bindings import Binding
 
 FIXED = ("interrupt",)  # what has to work whatever a file says
 _NAMED = r"enter|escape|space|tab|backspace|delete|insert|home|end|pageup|pagedown|up|down|left|right|f\d{1,2}"

@@ -139,7 +139,7 @@ def starting(cache: Path, place: str | None) -> State:
     runs = [each for each in found.runs() if not each.spec.task]
     known = [Known(each.folder.name, each.model, each.geometry, 0, _lesser(each)) for each in runs]
     if run is not None:
-        from vitscope.tui.library import image_names  # noqa: PLC0415 (which needs more than places do)
+        from vitscope.tui.readers import image_names  # noqa: PLC0415 (which needs more than places do)
 
         images = len(image_names(run))
         known = [replace(each, images=images) if each.name == run.folder.name else each for each in known]

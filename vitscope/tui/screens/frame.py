@@ -7,8 +7,9 @@ import re
 from rich.cells import cell_len
 
 from vitscope.store.reader import Run
+from vitscope.tui.bindings import Binding
 from vitscope.tui.book import Book
-from vitscope.tui.keys import Binding, hints
+from vitscope.tui.keys import hints
 from vitscope.tui.library import Failure
 from vitscope.tui.prompt import KEYS, Prompt
 from vitscope.tui.render.surface import Rect, Surface

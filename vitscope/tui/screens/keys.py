@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from itertools import chain
 
+from vitscope.tui.bindings import Binding
 from vitscope.tui.book import Book
-from vitscope.tui.keys import Binding, bindings
+from vitscope.tui.keys import bindings
 from vitscope.tui.render.surface import Rect, Surface
 from vitscope.tui.render.words import wrap
 from vitscope.tui.state import State, View

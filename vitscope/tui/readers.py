@@ -1,0 +1,214 @@
+"""Readers: how each item of the library is read from the cache. They run in a worker thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from vitscope.derive.aligned import aligned
+from vitscope.derive.heads import profile, tags
+from vitscope.derive.offset import offset
+from vitscope.derive.query import Query, received_map
+from vitscope.derive.similar import shapes
+from vitscope.errors import DamagedError, FormatError, NotMeasured, StoreError, VitscopeError
+from vitscope.geometry import Geometry
+from vitscope.store.reader import Cache, Run, load_run
+from vitscope.store.text import printable, shown
+from vitscope.tui import census, curves, information, measures, results, similarity
+from vitscope.tui.library import Column, Failure, Item, Listing, Maps, Numbers
+from vitscope.tui.live import Picture
+
+
+def listing(folder: Path) -> Listing:
+    """What is in the cache; never raises for what is wrong with it."""
+    try:
+        cache = Cache(folder)
+        every = cache.runs()
+        runs, evaluations = (tuple(run for run in every if bool(run.spec.task) is task) for task in (False, True))
+        broken = tuple((printable(path.name), sentence) for path, sentence in cache.broken())
+        runs = tuple(run for run in runs if not run.only_vectors)  # made for a task: there is nothing to look at
+        measured = {run.folder.name: tuple(run.results()) for run in runs}
+    except (VitscopeError, OSError) as error:
+        return Listing(folder, failure=_sentence(error))
+    return Listing(folder, runs, evaluations, measured, broken)
+
+
+def read(run: Run, item: Item) -> object:
+    """The value of an item, or a Failure that says why there is none."""
+    try:
+        return _READERS[item.kind](run, item)
+    except (VitscopeError, OSError) as error:
+        if not run.folder.is_dir():
+            return Failure(f"{shown(run.folder)} is gone: esc leads back to the runs.", broken=True)
+        return Failure(_sentence(error), broken=isinstance(error, DamagedError | FormatError | OSError))
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:  # what a damaged file may lead to
+        what = printable(f"{type(error).__name__}: {error}".splitlines()[0])
+        return Failure(
+            f"{item.kind} of {shown(run.folder)} cannot be shown ({what}): `vitscope cache verify` checks its files.",
+            broken=True,
+        )
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, VitscopeError):
+        return printable(str(error))
+    return printable(f"the cache cannot be read: {error}.")
+
+
+def _array(run: Run, metric: str, name: str, shape: tuple[int | None, ...]) -> np.ndarray:
+    """An array of the cache, whose shape fits the run's geometry (None: any size); DamagedError if it does not."""
+    values = run.array(metric, name)
+    fits = len(values.shape) == len(shape) and all(b in (None, a) for a, b in zip(values.shape, shape, strict=True))
+    if not fits:
+        wanted = " × ".join("n" if size is None else str(size) for size in shape)
+        raise DamagedError(
+            f"{metric} of {run.name} is damaged: its {name} is {' × '.join(map(str, values.shape))} and should be "
+            f"{wanted}; see `vitscope cache verify`, then measure it again."
+        )
+    return values
+
+
+def _heads(run: Run) -> tuple[int, int]:
+    return run.geometry.layers, run.geometry.heads
+
+
+def _spatial(run: Run) -> np.ndarray:
+    return _array(run, "spatial-attention", "mean", (*_heads(run), *[run.geometry.patches] * 2))
+
+
+def _attention(run: Run, image: int | None = None, live: Picture | None = None) -> np.ndarray:
+    """Attention (L, H, T, T): the mean, or that of one image, opened live or of the gallery."""
+    if live is not None:
+        return live.attention
+    shape = (*_heads(run), *[run.geometry.tokens] * 2)
+    if image is None:
+        return _array(run, "attention", "mean", shape)
+    return _of_gallery(run, _array(run, "gallery", "attention", (None, *shape)), image)
+
+
+def _numbers(run: Run, _item: Item) -> Numbers:
+    columns, missing = {}, {}
+    for metric in ("distance", "entropy", "prefix-mass", "position-deviation"):
+        try:
+            result = run.result(metric)
+            shape = (*_heads(run), len(run.geometry.prefix)) if metric == "prefix-mass" else _heads(run)
+            values = np.array(_array(run, metric, "mean", shape), dtype=np.float64)
+            spread = np.array(_array(run, metric, "std", shape), dtype=np.float64) if "std" in result.arrays else None
+        except (NotMeasured, StoreError) as error:
+            missing[metric] = _sentence(error)
+            continue
+        unit = result.arrays["mean"].unit
+        if metric == "prefix-mass":
+            columns |= _prefix_columns(run, values, spread, unit)
+        else:
+            columns[metric] = Column(values, spread, unit)
+    return Numbers(columns, missing)
+
+
+def _prefix_columns(run: Run, values: np.ndarray, spread: np.ndarray | None, unit: str) -> dict[str, Column]:
+    """Attention on all prefix tokens together, and on each by its name ("on cls")."""
+    columns = {"prefix-mass": Column(values.sum(axis=-1), None if values.shape[-1] > 1 else _last(spread, 0), unit)}
+    if values.shape[-1] > 1:
+        for i, token in enumerate(run.geometry.prefix):
+            columns[f"on {token}"] = Column(values[..., i], _last(spread, i), unit)
+    return columns
+
+
+def _last(values: np.ndarray | None, index: int) -> np.ndarray | None:
+    return None if values is None else values[..., index]
+
+
+def _offsets(run: Run, _item: Item) -> np.ndarray:
+    spatial = _spatial(run)
+    return np.concatenate([offset(spatial[layer : layer + 1], run.geometry) for layer in range(len(spatial))])
+
+
+def _tags(run: Run, _item: Item) -> object:
+    return tags(profile(_attention(run), _spatial(run), run.geometry))
+
+
+def _aligned(run: Run, item: Item) -> np.ndarray:
+    spatial = _spatial(run)
+    return aligned(spatial[item.layer : item.layer + 1], run.geometry, corrected=item.flag)[0]
+
+
+def _maps(run: Run, item: Item) -> Maps:
+    attention = _attention(run, item.image, item.live)
+    pairs = [_layer_maps(attention[layer], item, run) for layer in range(len(attention))]
+    return Maps(np.stack([patches for patches, _ in pairs]), np.stack([prefix for _, prefix in pairs]))
+
+
+def _layer_maps(attention: np.ndarray, item: Item, run: Run) -> tuple[np.ndarray, np.ndarray]:
+    """Maps (H, R, C) and prefix (H, prefix) of one layer's attention (H, T, T)."""
+    geometry, first = run.geometry, len(run.geometry.prefix)
+    tokens = attention[:, :, first:].mean(axis=-1, dtype=np.float64) if item.flag else None
+    if item.query == "spatial":
+        if tokens is None:
+            row = attention[:, first:].mean(axis=-2, dtype=np.float64)
+            return _grid(row[:, first:], run).astype(np.float32), row[:, :first].astype(np.float32)
+        return _grid(tokens[:, first:], run).astype(np.float32), tokens[:, :first].astype(np.float32)
+    token = _token(item.query, geometry)
+    if item.flag:
+        return received_map(attention, token, geometry).astype(np.float32), attention[:, :first, token].astype(
+            np.float32
+        )
+    return _grid(attention[:, token, first:], run).astype(np.float32), attention[:, token, :first].astype(np.float32)
+
+
+def _token(query: Query | Literal["register"], geometry: Geometry) -> int:
+    """Index of a query token among all tokens; the first of the prefix for "register"."""
+    if isinstance(query, tuple):
+        return geometry.token(*query)
+    return geometry.prefix.index("cls") if query == "cls" else 0
+
+
+def _grid(tokens: np.ndarray, run: Run) -> np.ndarray:
+    return tokens.reshape(len(tokens), run.geometry.rows, run.geometry.columns)
+
+
+def _picture(run: Run, item: Item) -> np.ndarray:
+    if item.live is not None:
+        return np.array(item.live.crop)
+    g = run.geometry
+    crops = _array(run, "gallery", "crop", (None, g.rows * g.patch[0], g.columns * g.patch[1], 3))
+    return np.array(_of_gallery(run, crops, item.image or 0))
+
+
+def _of_gallery(run: Run, images: np.ndarray, image: int) -> np.ndarray:
+    """One image's part of an array of the gallery; NotMeasured where it holds fewer."""
+    if image < 0:
+        raise NotMeasured(f"{run.model} has not seen this image: o, then enter, runs it.")
+    if image >= len(images):
+        raise NotMeasured(f"{run.name} kept {len(images)} images, and none is number {image + 1}.")
+    return images[image]
+
+
+_READERS: dict[str, Callable[[Run, Item], object]] = {
+    "numbers": _numbers,
+    "offsets": _offsets,
+    "tags": _tags,
+    "aligned": _aligned,
+    "maps": _maps,
+    "picture": _picture,
+    "cka": lambda run, item: similarity.similarity(run, item.others[0], item.tokens),
+    "across": lambda _run, item: similarity.across(item.others, item.tokens),
+    "residual": lambda run, _item: similarity.residual(run),
+    "curves": lambda _run, item: curves.curves(item.others),
+    "saliency": lambda run, item: measures.saliency(run, item.others[0]),
+    "norms": lambda run, _item: measures.norms(run),
+    "info": lambda run, item: information.information(run, tuple(map(load_run, item.others))),
+    "table": lambda _run, item: results.table(item.others),
+    "scores": lambda run, item: census.scores(run, item.others),
+    "shapes": lambda run, _item: shapes(_spatial(run), run.geometry),
+}
+
+
+def image_names(run: Run) -> list[str]:
+    """File names of the gallery, [] if there is none that can be read."""
+    try:
+        return run.result("gallery").coords.get("image", [])
+    except (StoreError, OSError):
+        return []
