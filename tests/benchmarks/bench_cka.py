@@ -21,38 +21,19 @@ from rich.table import Table
 
 from tests import synthetic
 from tests.benchmarks.bench_browser import command
+from tests.benchmarks.six import IMAGES, MODELS, SIZE, put_grams
 from tests.benchmarks.terminal import Terminal
 from vitscope.derive.cka import Blocks, cka
-from vitscope.store.lock import lock
 from vitscope.store.reader import Cache
-from vitscope.store.writer import Measured, RunWriter
 from vitscope.tui.similarity import across, similarity
 
 BUDGET = 200  # ms
-IMAGES, SIZE = 5000, 32
 Times = tuple[list[float], list[float] | None]
-MODELS = ("one", "two", "three", "four", "five", "six")
 
 
 def write(cache: Path, model: str, layers: int, seed: int) -> None:
     """A run with Gram blocks of the budget's size in place of its own."""
-    folder = synthetic.write(cache, layers=layers, heads=12, images=4, gallery=0, model=model, seed=seed)
-    run = next(run for run in Cache(cache).runs() if run.folder == folder)
-    facts = {name: value for name, value in run.facts.items() if name not in {"format", "sha256"}}
-    blocks = -(-IMAGES // SIZE)
-    rng = np.random.default_rng(seed)
-    places = np.full(blocks * SIZE, -1)
-    places[:IMAGES] = np.arange(IMAGES)
-    arrays = {"places": Measured(places.reshape(blocks, SIZE), ("block", "image"), "1")}
-    for name in ("all", "spatial", "cls"):
-        rows = rng.normal(size=(layers, blocks, SIZE, 2 * SIZE)).astype(np.float32)
-        grams = rows @ rows.transpose(0, 1, 3, 2)
-        grams[:, -1, IMAGES % SIZE :] = np.nan
-        grams[:, -1, :, IMAGES % SIZE :] = np.nan
-        arrays[name] = Measured(grams, ("layer", "block", "image", "other"), "1")
-    writer = RunWriter(cache, run.spec, facts)
-    with lock(writer.folder):
-        writer.put_result("grams", 1, arrays, IMAGES, {})
+    put_grams(synthetic.write(cache, layers=layers, heads=12, images=4, gallery=0, model=model, seed=seed), seed)
 
 
 def timed(work: Callable[[], object], rounds: int) -> Times:

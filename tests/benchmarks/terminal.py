@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import pty
+import re
 import select
 import signal
 import struct
@@ -23,6 +24,8 @@ ANSWERS = {
     b"\x1b[c": b"\x1b[?62;22c",
     b"\x1b[6n": b"\x1b[1;1R",
 }
+QUESTION = re.compile(b"|".join(map(re.escape, ANSWERS)))
+BEGUN = re.compile(rb"\x1b(\[[?\d$]{0,8})?$")  # what may become a question with the next bytes
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,20 @@ class Frame:
     milliseconds: float
     size: int
     data: bytes
+
+
+class Answers:
+    """What a terminal sends back for the questions in what it is sent, however that is cut into pieces."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def to(self, data: bytes) -> list[bytes]:
+        """The answers to the questions that `data` ends, in their order."""
+        text = self._rest + data
+        begun = BEGUN.search(text)
+        self._rest = begun[0] if begun else b""
+        return [ANSWERS[question] for question in QUESTION.findall(text)]
 
 
 class Terminal:
@@ -53,6 +70,7 @@ class Terminal:
         self.started = time.perf_counter()
         self._screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self._screen)
+        self._answers = Answers()
         self._shown = 0  # how much of `data` the screen has seen
         self.pid, self._pty = pty.fork()
         if self.pid == 0:
@@ -87,11 +105,14 @@ class Terminal:
             data = os.read(self._pty, 1 << 18)
         except OSError:
             return None
-        for question, answer in ANSWERS.items():
-            if question in data:
-                os.write(self._pty, answer)
+        for answer in self._answers.to(data):
+            self.send(answer)
         self.data += data
         return data
+
+    def send(self, data: bytes) -> None:
+        """What keys send, and what the terminal answers."""
+        os.write(self._pty, data)
 
     def until(self, text: str, limit: float = 20.0) -> float:
         """Seconds from the start until `text` is on the screen; TimeoutError."""
@@ -121,7 +142,7 @@ class Terminal:
         before = len(self.data)
         start = time.perf_counter()
         end = start
-        os.write(self._pty, key.encode())
+        self.send(key.encode())
         while True:
             data = self.read(quiet)
             if not data:
