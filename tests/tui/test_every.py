@@ -82,7 +82,7 @@ def test_lines_are_the_means_over_heads_and_the_open_model_is_marked(person):
     assert "attention distance, image sides: mean over the heads of a layer" in page
     for run in person.book.listing.runs:
         means = run.array("distance").mean(axis=1)
-        assert re.search(rf"[ABC] {run.model} +{means[1]:.3f} +{means.max():.3f} @{means.argmax() + 1}", page)
+        assert re.search(rf"[AEG] {run.model} +{means[1]:.3f} +{means.max():.3f} @{means.argmax() + 1}", page)
         assert every.means(person.book.column(run, "distance")) == pytest.approx(means)
     surface = person.surface(120, 40)
     y = next(y for y, line in enumerate(page.splitlines()) if re.search(r"[ABC] one ", line))

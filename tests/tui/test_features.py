@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests import synthetic
+from tests import evaluations, synthetic
 from tests.tui.walker import Walker
 from vitscope.derive.cka import cka
 from vitscope.geometry import Geometry
@@ -19,7 +20,7 @@ from vitscope.store.writer import Measured, RunWriter
 from vitscope.tui.features import Candidate, Features
 from vitscope.tui.keys import press
 from vitscope.tui.needs import needs
-from vitscope.tui.palettes import theme
+from vitscope.tui.palettes import luminance, rgb_of, theme
 from vitscope.tui.render import chart
 from vitscope.tui.render.surface import Rect, Surface
 from vitscope.tui.screens import matrix
@@ -30,7 +31,8 @@ SIZES = [(40, 12), (60, 16), (80, 24), (120, 40), (200, 50)]
 G = Geometry(layers=3, heads=4, prefix=("cls",), rows=4, columns=4, patch=(8, 8))
 DEEP = replace(G, layers=5, prefix=())
 FACTS = Facts(
-    geometry=G, candidates=(Candidate("one", G), Candidate("two", DEEP)), scores=("purity", "nmi"), longest=5
+    geometry=G, candidates=(Candidate("one", G), Candidate("two", DEEP)), scores=("purity", "nmi", "top1", "top5"),
+    tasks=("purity", "top1"), longest=5,
 )  # fmt: skip
 
 
@@ -120,12 +122,32 @@ def test_cls_is_offered_where_both_models_have_it():
 
 
 def test_numbers_and_branches_go_round():
-    assert walk(at("curves"), "v").features.score == "nmi"
-    assert walk(at("curves", score="nmi"), "j").features.score == "purity"
-    assert walk(at("curves"), "V").features.score == "nmi"
+    alone = at("curves", alone=True)
+    assert walk(alone, "j").features.score == "nmi"
+    assert walk(alone, "j", "j").features.score == "top1"
+    assert walk(alone, "k").features.score == "top5"
+    assert walk(walk(alone, "j"), "v").features.score == "top1"
+    assert walk(walk(alone, "k"), "v").features.score == "purity"
+    assert walk(alone, "V").features.score == "top1"
     assert walk(at("residual"), "v").features.branch == "mlp"
     assert walk(at("residual"), "v", "v").features.branch == "tokens"
     assert walk(at("residual"), "v", "v", "v").features.branch == "attention"
+
+
+def test_all_tasks_are_beside_each_other_until_one_is_chosen():
+    state = walk(at("curves"), "j")
+    assert (state.features.score, state.features.alone) == ("top1", False)
+    assert walk(state, "enter").features == replace(state.features, alone=True)
+    assert walk(state, "enter", "A").features.alone is False
+    assert walk(at("curves"), "2").features == Features(score="top1", alone=True)
+    refused = walk(at("curves"), "3")
+    assert (refused.features, refused.message) == (Features(), "there is no task 3 here")
+
+
+def test_on_the_norms_the_cursor_walks_over_patches_and_the_query_stays():
+    state = walk(at("residual", branch="tokens"), "j", "l", "J")
+    assert (state.patch, state.kind, state.layer) == ((2, 2), "cls", 1)
+    assert walk(state, "g", "0").patch == (0, 0)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -221,11 +243,11 @@ def test_tasks_are_curves_with_the_best_layer_and_noise(person):
     person.press("enter", "T", "l", "l", "l")
     page = person.page(120, 40)
     assert "clusters purity, cls · shapes" in page
-    assert "1/4" in page
-    assert re.search(r"[AB] one +– +0\.400 @2", page)
-    assert re.search(r"[AB] two +0\.800 +0\.800 @4", page)
+    assert "1 of its 4 numbers" in page
+    assert re.search(r"[AE] one +– +0\.400 @2", page)
+    assert re.search(r"[AE] two +0\.800 +0\.800 @4", page)
     assert re.search(r"random +0\.0500 ± 0\.010", page)
-    person.press("v")
+    person.press("j")
     assert "clusters purity, spatial" in person.page(120, 40)
 
 
@@ -267,9 +289,109 @@ def test_lines_pass_through_their_points():
     axes = chart.Axes(Rect(2, 1, 36, 9), 0.0, 1.0, 4)
     chart.line(surface, axes, np.array([0.0, 1.0, np.nan, 0.5]), 0)
     rows = surface.text().splitlines()
-    assert rows[9][int(axes.x(0))] == "A"
-    assert rows[1][int(axes.x(1))] == "A"
-    assert rows[5][int(axes.x(3))] == "A"
+    assert rows[9][int(axes.x(0))] == "F"
+    assert rows[1][int(axes.x(1))] == "F"
+    assert rows[5][int(axes.x(3))] == "F"
     dots = [(x, y) for y, row in enumerate(rows) for x, c in enumerate(row) if "⠀" < c < "⣿"]
     assert dots
     assert all(axes.x(0) - 1 <= x <= axes.x(1) + 1 for x, _ in dots)
+
+
+@pytest.fixture
+def judged(features, tmp_path) -> Walker:
+    """one and two in clusters and in k-NN, whose top-1 with twenty neighbours is the paper's number."""
+    cache = tmp_path / "cache"
+    shutil.copytree(features, cache)
+    for model, top1 in (("one", [0.1, 0.3, 0.2]), ("two", [0.2, 0.1, 0.4, 0.5, 0.3])):
+        both = np.stack([np.array(top1) / 2, np.array(top1)], axis=1)
+        evaluations.write(
+            cache, "knn", {"top1": (both, ("layer", "k"))}, model=model, coords={"k": ["10", "20"]}, dataset="imagenet"
+        )
+    return Walker(cache)
+
+
+def test_every_task_is_a_plot_with_the_number_that_decides(judged):
+    judged.press("enter", "T")
+    page = judged.page(120, 40)
+    assert "1 knn top1, 20" in page
+    assert "2 clusters purity, cls" in page
+    assert "knn top1, 20 · imagenet, in layer 1" in page
+    assert re.search(r"A one +0\.100|E one +0\.100", page)
+    judged.press("v")
+    assert "clusters purity, cls · shapes, in layer 1" in judged.page(120, 40)
+    judged.press("enter")
+    assert "1 knn · imagenet" in judged.page(120, 40)
+    judged.press("1")
+    assert "knn top1, 20 · imagenet  1 of its 2 numbers" in judged.page(80, 24)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("depth", ["256", "mono"])
+def test_all_tasks_at_every_size(judged, size, depth):
+    judged.press("enter", "T", "l")
+    page = judged.page(*size, depth).splitlines()
+    assert len(page) == size[1]
+    assert re.search(r"0\.300|0\.3\b", "\n".join(page[1:-1]))
+
+
+def test_each_method_has_its_letter_and_colour_whichever_models_are_there():
+    assert [chart.LETTERS[at] for at in chart.places(["demo-beit", "mae", "fs"])] == ["B", "M", "F"]
+    twice = chart.places(["dino", "demo-dino", "somebodys"])
+    assert len(set(twice)) == 3
+    assert chart.LETTERS[twice[0]] == "D"
+
+
+SEEN = {  # how colours look to people without one kind of cone (Machado et al. 2009), linear RGB
+    "all": np.eye(3),
+    "no red": np.array([[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216],
+                        [-0.003882, -0.048116, 1.051998]]),
+    "no green": np.array([[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413],
+                          [-0.011820, 0.042940, 0.968881]]),
+    "no blue": np.array([[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602],
+                         [0.004733, 0.691367, 0.303900]]),
+}  # fmt: skip
+XYZ = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+
+
+def lab(rgb: int, seen: np.ndarray) -> np.ndarray:
+    """CIELAB of a colour as somebody sees it."""
+    channels = np.array([(rgb >> shift & 255) / 255 for shift in (16, 8, 0)])
+    linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+    x, y, z = XYZ @ np.clip(seen @ linear, 0, 1) / np.array([0.9505, 1.0, 1.089])
+    f = [t ** (1 / 3) if t > 0.008856 else 7.787 * t + 16 / 116 for t in (x, y, z)]
+    return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
+
+
+@pytest.mark.parametrize("seen", SEEN)
+@pytest.mark.parametrize("codes", [chart.INKS, chart.LIGHT], ids=["dark", "light"])
+def test_lines_are_told_apart_without_one_kind_of_cone(seen, codes):
+    colours = [lab(rgb_of(code), SEEN[seen]) for code in codes]
+    apart = np.array([[np.linalg.norm(one - other) for other in colours] for one in colours])
+    np.fill_diagonal(apart, np.inf)
+    assert apart[:6, :6].min() > 30  # the six methods
+    assert apart.min() > 20
+    back = luminance(theme("256", light=codes is chart.LIGHT).back)
+    for code in codes:
+        low, high = sorted((back, luminance(rgb_of(code))))
+        assert (high + 0.05) / (low + 0.05) > 4.4
+
+
+def test_a_patch_that_stands_far_out_is_crossed_and_read(tmp_path):
+    synthetic.write(tmp_path, model="register", layers=2, heads=2, images=4, gallery=0)
+    run = Cache(tmp_path).find("register")
+    long = np.ones((2, run.geometry.patches), dtype=np.float32)
+    long[1, 3] = 30.0
+    writer = RunWriter(tmp_path, run.spec, {n: v for n, v in run.facts.items() if n not in {"format", "sha256"}})
+    each = {name: Measured(np.full(2, 0.1, dtype=np.float32), ("layer",), "1")
+            for name in ("median", "outliers", "outliers-std")}  # fmt: skip
+    with lock(writer.folder):
+        writer.put_result("token-norms", 1, {"mean": Measured(long, ("layer", "patch"), "1"), **each}, 4, {})
+    person = Walker(tmp_path)
+    person.press("enter", "B", "v", "v")
+    assert "no patch stands far out" in person.page(120, 40)
+    person.press("J", "g", "$")
+    page = person.page(120, 40)
+    assert f"patch 1,{run.geometry.columns}" in page
+    assert "30.0, 30.0 × median" in page
+    assert f"× 1 of {run.geometry.patches} far out" in page
+    assert sum(line.count("×") for line in page.splitlines()) >= 3  # on the map as well

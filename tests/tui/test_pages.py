@@ -257,7 +257,7 @@ def normed(tmp_path_factory) -> Path:
 
 def test_norms_of_every_layer_and_the_map_of_one(normed):
     person = Walker(normed)
-    person.press("enter", "B", "v", "v", "j")
+    person.press("enter", "B", "v", "v", "J", "G", "$")
     page = person.page(120, 40)
     run = Cache(normed).find("small")
     mean, median, outliers, spread = (
@@ -267,14 +267,14 @@ def test_norms_of_every_layer_and_the_map_of_one(normed):
         words = rf"{layer + 1} +{mean[layer].mean():.3g}\d* +{median[layer]:.3g}"
         assert re.search(rf"{words}.*{outliers[layer]:.2%} ± {spread[layer]:.2%}", page)
     at = int(mean[1].argmax())
-    assert f"longest at {at // 4 + 1},{at % 4 + 1}" in page
+    assert f"longest {at // 4 + 1},{at % 4 + 1}" in page
     assert "layer 2, mean norm of every patch" in page
     assert "norms of tokens" in page.splitlines()[0]
     surface = person.surface(120, 40)
     low, high = mean[1].min(), mean[1].max()
     count = len(surface.theme.ramp)
     level = np.minimum(((mean[1] - low) / (high - low) * count).astype(int), count - 1).reshape(4, 4)
-    assert surface.fore[3, 51 : 51 + 16 : 4].tolist() == surface.theme.ramp[level[0]].tolist()
+    assert surface.fore[3, 51 : 51 + 24 : 6].tolist() == surface.theme.ramp[level[0]].tolist()
 
 
 @pytest.mark.parametrize("size", SIZES)

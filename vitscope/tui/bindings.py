@@ -36,6 +36,7 @@ FEATURES: tuple[View, ...] = ("cka", "residual", "curves")
 FIND: tuple[View, ...] = ("find",)
 MAPS: tuple[View, ...] = (*IN_RUN, *FIND)
 RESULTS: tuple[View, ...] = ("results",)
+LAYERED: tuple[View, ...] = (*IN_RUN, *RESIDUAL)
 WITH_RUN: tuple[View, ...] = (*MAPS, *FEATURES, *RESULTS, *INFO)
 
 
@@ -156,10 +157,18 @@ BINDINGS: tuple[Binding, ...] = (
         Binding("tokens", ("v",), "v", "all tokens, patches or CLS", CKA, comparing.tokens(1), "tokens"),
         Binding("tokens-back", ("V",), "V", "the tokens before", CKA, comparing.tokens(-1)),
         Binding(
-            "branch", ("v",), "v", "attention, MLP, or norms of tokens", RESIDUAL, comparing.branch, "branch, norms"
+            "branch", ("v",), "v", "attention, MLP, or norms of tokens", RESIDUAL, comparing.branch, "branch/norms"
         ),
-        Binding("score", ("v", "j", "down"), "j ↓ v", "the next number", CURVES, comparing.score(1), "number", "v V"),
-        Binding("score-back", ("V", "k", "up"), "k ↑ V", "the number before", CURVES, comparing.score(-1)),
+        Binding("task", ("v",), "v", "the next task", CURVES, comparing.task(1), "task", "v V"),
+        Binding("task-back", ("V",), "V", "the task before", CURVES, comparing.task(-1)),
+        Binding("score", ("j", "down"), "j ↓", "the next number", CURVES, comparing.score(1), "number", "j k"),
+        Binding("score-back", ("k", "up"), "k ↑", "the number before", CURVES, comparing.score(-1)),
+        Binding("task-alone", ("enter",), "⏎", "this task alone", CURVES, comparing.zoom, "zoom in"),
+        Binding("all-tasks", ("A",), "A", "all tasks beside each other, or one", CURVES, comparing.alone, "all tasks"),
+        *(
+            Binding(f"task-{n}", (str(n),), "1 … 9", "that task" if n == 1 else "", CURVES, comparing.numbered(n))
+            for n in range(1, 10)
+        ),
     ),
     *_group(
         "Results",
@@ -178,8 +187,8 @@ BINDINGS: tuple[Binding, ...] = (
         "Place",
         Binding("next-head", (".",), ".", "next head, all else kept", IN_RUN, moves.head(1), "head", ", ."),
         Binding("previous-head", (",",), ",", "previous head, all else kept", IN_RUN, moves.head(-1)),
-        Binding("next-layer", ("J",), "J", "next layer, all else kept", IN_RUN, moves.layer(1), "layer", "J K"),
-        Binding("previous-layer", ("K",), "K", "previous layer, all else kept", IN_RUN, moves.layer(-1)),
+        Binding("next-layer", ("J",), "J", "next layer, all else kept", LAYERED, moves.layer(1), "layer", "J K"),
+        Binding("previous-layer", ("K",), "K", "previous layer, all else kept", LAYERED, moves.layer(-1)),
         Binding("picture", ("enter",), "⏎", "this head over an image", HEAD, moves.go("image")),
         Binding("image", ("i",), "i", "over an image; there: the next one", IN_RUN, moves.picture(1), "image"),
         Binding("previous-image", ("I",), "I", "the previous image", IMAGE, moves.picture(-1)),

@@ -15,7 +15,7 @@ from vitscope.derive.offset import magnitude
 from vitscope.store.reader import Run
 from vitscope.tui import items, searching
 from vitscope.tui.census import Census
-from vitscope.tui.curves import Score
+from vitscope.tui.curves import Score, tasks
 from vitscope.tui.features import Candidate
 from vitscope.tui.information import Entry
 from vitscope.tui.library import Column, Failure, Item, Listing, Maps, Numbers
@@ -184,6 +184,7 @@ class Book:
             candidates=tuple(Candidate(each.folder.name, each.geometry) for each in self.candidates()),
             peers=self.peers(state, run),
             scores=tuple(scores) if isinstance(scores, dict) else (),
+            tasks=tasks(scores) if isinstance(scores, dict) else (),
             found=brought.spots if brought else (),
             searchable=searching.searchable(brought),
             masks=tuple(Masks(each.folder.name, modes(each.geometry)) for each in self.masks(run)),

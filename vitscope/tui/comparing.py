@@ -18,9 +18,11 @@ def changed(state: State, **fields: object) -> State:
 
 
 def row(by: int) -> Move:
-    """Down the rows of a matrix, or down the models."""
+    """Down the rows of a matrix, the models, or the patches of a picture."""
 
     def move(state: State, facts: Facts) -> State:
+        if _on_patches(state):
+            return _patch(state, facts, by, 0)
         if state.view == "cka" and state.features.across:
             i, j = state.features.pair
             return changed(state, pair=(_clamp(i + by, len(facts.candidates)), j))
@@ -30,9 +32,11 @@ def row(by: int) -> Move:
 
 
 def column(by: int) -> Move:
-    """Along the columns of a matrix; on the page of tasks along the layers."""
+    """Along the columns of a matrix or of patches; on the page of tasks along the layers."""
 
     def move(state: State, facts: Facts) -> State:
+        if _on_patches(state):
+            return _patch(state, facts, 0, by)
         if state.view == "curves":
             return changed(state, column=_clamp(state.features.column + by, facts.longest))
         if state.view == "cka" and state.features.across:
@@ -102,15 +106,67 @@ def branch(state: State, _facts: Facts) -> State:
 
 
 def score(by: int) -> Move:
-    """The next number of the tasks."""
+    """The next number of the tasks; where all tasks are on the page, the next task."""
 
     def move(state: State, facts: Facts) -> State:
         if not facts.scores:
             return state
-        at = facts.scores.index(state.features.score) if state.features.score in facts.scores else 0
-        return changed(state, score=facts.scores[(at + by) % len(facts.scores)])
+        if not state.features.alone and len(facts.tasks) > 1:
+            return task(by)(state, facts)
+        return changed(state, score=facts.scores[(_at(state, facts) + by) % len(facts.scores)])
 
     return move
+
+
+def task(by: int) -> Move:
+    """The next task, its first number."""
+
+    def move(state: State, facts: Facts) -> State:
+        if not facts.tasks:
+            return state
+        here = sum(facts.scores.index(name) <= _at(state, facts) for name in facts.tasks) - 1
+        return changed(state, score=facts.tasks[(here + by) % len(facts.tasks)])
+
+    return move
+
+
+def numbered(number: int) -> Move:
+    """The task of that number, counted from 1, alone."""
+
+    def move(state: State, facts: Facts) -> State:
+        if not 0 < number <= len(facts.tasks):
+            return replace(state, message=f"there is no task {number} here")
+        return changed(state, score=facts.tasks[number - 1], alone=True)
+
+    return move
+
+
+def zoom(state: State, _facts: Facts) -> State:
+    """The task under the cursor alone."""
+    return changed(state, alone=True)
+
+
+def alone(state: State, _facts: Facts) -> State:
+    """One number alone, or all tasks beside each other."""
+    return changed(state, alone=not state.features.alone)
+
+
+def _at(state: State, facts: Facts) -> int:
+    return facts.scores.index(state.features.score) if state.features.score in facts.scores else 0
+
+
+def _on_patches(state: State) -> bool:
+    return state.view == "residual" and state.features.branch == "tokens"
+
+
+def _patch(state: State, facts: Facts, down: int, right: int) -> State:
+    """Another patch under the cursor; what the query token of the other pages is stays."""
+    if facts.geometry is None:
+        return state
+    row, column = state.patch or facts.geometry.centre()
+    return replace(
+        state, patch=(_clamp(row + down, facts.geometry.rows), _clamp(column + right, facts.geometry.columns))
+    )
 
 
 def _open(state: State, chosen: Candidate) -> State:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from pathlib import Path
 from typing import NamedTuple
@@ -10,43 +10,77 @@ from typing import NamedTuple
 import numpy as np
 
 from vitscope import catalog
-from vitscope.errors import VitscopeError
+from vitscope.errors import StoreError, VitscopeError
 from vitscope.store.reader import Result, Run, load_run
 from vitscope.views.curves import RANDOM
+from vitscope.views.summary import deciding
 
 MOST = 24  # curves of one array that are offered, such as one for each k of k-NN
 
 
 class Score(NamedTuple):
-    """One number of every layer of several models: values (L,) of each, `random` its mean and spread over trials."""
+    """One number of every layer of several models: values (L,) of each, `random` its mean and spread over trials.
+
+    `task` names the evaluation; the first of its numbers is the one that decides which layer is best.
+    """
 
     name: str
     dataset: str
     models: tuple[str, ...]
     values: tuple[np.ndarray, ...]
     random: tuple[float, float] | None
+    task: str = ""
+
+    @property
+    def short(self) -> str:
+        """The name without the data set."""
+        return self.name.removesuffix(f" · {self.dataset}")
 
 
 def curves(folders: Sequence[Path]) -> dict[str, Score]:
-    """Every number of every layer that the evaluations hold, by a name such as "clusters purity, cls".
+    """Every number of every layer that the evaluations hold, by a name such as "clusters purity, cls · imagenet-val".
 
-    Of several evaluations of the same model with the same task, data and settings the first (newest) counts.
+    Tasks come as in the catalog, and of each the number first that decides which layer is best. Of several evaluations
+    of the same model with the same task, data and settings the first (newest) counts.
     """
     found: dict[str, list[tuple[Run, np.ndarray]]] = {}
     taken: set[tuple[str, str]] = set()
+    leading: set[str] = set()
     for folder in folders:
         try:
             run = load_run(folder)
             result = run.result(run.spec.task)
         except VitscopeError:  # listed as broken on the page of runs
             continue
+        leading |= {f"{run.spec.task} {label} · {run.dataset}" for label in _leading(run, result)}
         for label, values in _series(result):
             kind = f"{run.spec.task} {label} · {run.dataset}"
             if (kind, run.model) not in taken:
                 taken.add((kind, run.model))
                 found.setdefault(kind, []).append((run, values))
-    tasks = sorted(found, key=lambda name: (found[name][0][0].spec.task, found[name][0][0].dataset))
-    return {name: _score(name, found[name]) for name in tasks}
+
+    def place(name: str) -> tuple[int, str, bool]:
+        run = found[name][0][0]
+        return list(catalog.TASKS).index(run.spec.task), run.dataset, name not in leading
+
+    return {name: _score(name, found[name]) for name in sorted(found, key=place)}
+
+
+def tasks(scores: Mapping[str, Score]) -> tuple[str, ...]:
+    """The first number of every task."""
+    first: dict[str, str] = {}
+    for name, score in scores.items():
+        first.setdefault(score.task, name)
+    return tuple(first.values())
+
+
+def _leading(run: Run, result: Result) -> list[str]:
+    """The label of the number that decides which layer of an evaluation is best, as `_series` has it."""
+    try:
+        _, _, array, place = deciding(run, result)
+    except StoreError:
+        return []
+    return [f"{array}, {place[1]}" if place else array]
 
 
 def _series(result: Result) -> Iterator[tuple[str, np.ndarray]]:
@@ -70,5 +104,10 @@ def _score(name: str, pairs: list[tuple[Run, np.ndarray]]) -> Score:
     models = [(run, values) for run, values in pairs if run.model != RANDOM]
     models.sort(key=lambda pair: catalog.rank(pair[0].model))
     return Score(
-        name, pairs[0][0].dataset, tuple(run.model for run, _ in models), tuple(values for _, values in models), spread
+        name=name,
+        dataset=pairs[0][0].dataset,
+        models=tuple(run.model for run, _ in models),
+        values=tuple(values for _, values in models),
+        random=spread,
+        task=f"{pairs[0][0].spec.task} · {pairs[0][0].dataset}",
     )

@@ -24,6 +24,7 @@ class Features:
     pair: tuple[int, int] = (0, 0)  # row and column there
     branch: Branch = "attention"  # what a block adds; "tokens": the norms of tokens themselves
     score: str = ""  # what the page of tasks shows; "": the first there is
+    alone: bool = False  # there: this number alone, instead of every task beside each other
 
 
 START = Features()

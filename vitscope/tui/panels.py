@@ -83,7 +83,7 @@ def into(state: State, facts: Facts) -> State:
     if place not in facts.sheet.targets:
         return replace(state, message="this model was not evaluated on that") if facts.sheet.models else state
     score, layer = facts.sheet.targets[place]
-    return enter(replace(state, features=replace(state.features, score=score, column=layer)), "curves")
+    return enter(replace(state, features=replace(state.features, score=score, column=layer, alone=True)), "curves")
 
 
 def mode(by: int) -> Move:

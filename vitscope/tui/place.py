@@ -244,6 +244,7 @@ ASPECTS: dict[str, Aspect] = {
     "tokens": _choice("features", "tokens", TOKENS),
     "branch": _choice("features", "branch", BRANCHES),
     "score": _choice("features", "score", ()),
+    "alone": _flag("features", "alone"),
     "find": Aspect(lambda state: state.finding.query, _search, "a query for heads"),
 }
 """What can follow "?"; besides these, `with` names the model that CKA compares with."""

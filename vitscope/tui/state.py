@@ -48,6 +48,7 @@ class Facts:
     candidates: tuple[Candidate, ...] = ()  # runs that can be compared with the open one, itself among them
     peers: tuple[Peer, ...] = ()  # models measured on the images of the open run, itself among them
     scores: tuple[str, ...] = ()  # what the page of tasks can show
+    tasks: tuple[str, ...] = ()  # the first of them of every task
     longest: int = 0  # layers of the deepest model there
     known: tuple[Known, ...] = ()  # the runs on the page of runs, from the first line on
     sheet: Sheet = Sheet()  # noqa: RUF009 (frozen): the table of results

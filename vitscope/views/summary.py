@@ -75,7 +75,7 @@ def view(cache: Cache, models: list[str], options: Options) -> View:
 
 def in_words(run: Run) -> str:
     """The best layer of an evaluation, such as "top1 0.4519 at layer 12"; StoreError where its result is damaged."""
-    values, sense, array, place = _values(run, run.result(run.spec.task))
+    values, sense, array, place = deciding(run, run.result(run.spec.task))
     what = f"{array} ({' '.join(place)})" if place else array
     best = score(values, trials=run.model == RANDOM, sense=sense)
     if best.layer is None:
@@ -130,7 +130,7 @@ def _entry(run: Run) -> Entry | None:
     """The best layer of a run; None where its result cannot be read."""
     try:
         result = run.result(run.spec.task)
-        values, sense, array, place = _values(run, result)
+        values, sense, array, place = deciding(run, result)
     except StoreError:
         return None
     best = score(values, trials=run.model == RANDOM, sense=sense)
@@ -151,8 +151,11 @@ def _entry(run: Run) -> Entry | None:
     return Entry(run, best, paper, why, array, place)
 
 
-def _values(run: Run, result: Result) -> tuple[np.ndarray, str, str, tuple[str, str] | None]:
-    """(L,) by which the best layer is chosen, "max" or "min", its array and place: the paper's if it is there."""
+def deciding(run: Run, result: Result) -> tuple[np.ndarray, str, str, tuple[str, str] | None]:
+    """(L,) by which the best layer is chosen, "max" or "min", its array and place: the paper's if it is there.
+
+    StoreError where the result does not hold it.
+    """
     column = TABLE_1.get(run.spec.task)
     if column is not None and column.place and column.array in result.arrays:
         ((dim, label),) = column.place.items()

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from vitscope.catalog import MODELS
 from vitscope.tui.palettes import rgb_of
 from vitscope.tui.render.surface import Rect, Surface
 
-LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-INKS = (75, 215, 114, 176, 221, 80, 210, 250)  # of xterm, on a dark page
-LIGHT = (25, 130, 28, 90, 94, 30, 124, 240)
+METHODS = ("FS", "CLIP", "DINO", "MoCo-v3", "MAE", "BEiT")
+LETTERS = "FCDOMBAEGHIJKLNPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"  # those of the methods first
+INKS = (167, 178, 87, 67, 229, 135, 145, 213)  # of xterm, on a dark page; told apart by the colour-blind as well
+LIGHT = (160, 131, 27, 17, 52, 97, 89, 91)
 _DOTS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])
 
 
@@ -32,6 +35,21 @@ class Axes:
         """Cells from the top of the surface."""
         share = (value - self.low) / ((self.high - self.low) or 1.0)
         return self.rect.y + (1 - share) * (self.rect.height - 1) + 0.5
+
+
+def places(models: Sequence[str]) -> list[int]:
+    """Which letter and colour each model has: those of its method, else the next that are free.
+
+    >>> [LETTERS[place] for place in places(["demo-mae", "mae", "mine", "beit"])]
+    ['M', 'A', 'E', 'B']
+    """
+    given: list[int | None] = []
+    for name in models:
+        method = MODELS[name].method if name in MODELS else ""
+        own = METHODS.index(method) if method in METHODS else None
+        given.append(None if own in given else own)
+    free = (place for place in range(len(METHODS), len(METHODS) + len(models)))
+    return [next(free) if place is None else place for place in given]
 
 
 def ink(surface: Surface, index: int) -> int:

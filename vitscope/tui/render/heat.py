@@ -112,6 +112,18 @@ def mark(surface: Surface, x: int, y: int, times: int, row: int, column: int) ->
                 _pixel(surface, at, y, down)
 
 
+def point(surface: Surface, x: int, y: int, times: int, place: tuple[int, int], character: str) -> None:
+    """Write `character` into the middle of the value at `place` of a map drawn at (x, y), on its colour."""
+    row, column = place
+    line, at = y + (row * times + (times - 1) // 2) // 2, x + column * times + (times - 1) // 2
+    if not (0 <= line < surface.height and 0 <= at < surface.width):
+        return
+    plain = surface.theme.plain
+    back = int(surface.back[line, at])
+    ink = surface.theme.accent if plain else surface.theme.on(back)
+    surface.write(at, line, character, ink, back=None if plain else back, bold=True)
+
+
 def _pixel(surface: Surface, x: int, y: int, down: int) -> None:
     """Give one pixel, `down` pixels below line `y`, the cursor's colour."""
     line = y + down // 2

@@ -8,10 +8,12 @@ import numpy as np
 
 from vitscope.tui.book import Book, deepest, shown_score
 from vitscope.tui.curves import Score
+from vitscope.tui.curves import tasks as all_tasks
 from vitscope.tui.library import Failure
 from vitscope.tui.render import chart
 from vitscope.tui.render.surface import Rect, Surface
 from vitscope.tui.render.words import number
+from vitscope.tui.screens import tasks
 from vitscope.tui.screens.dots import ticks
 from vitscope.tui.screens.frame import failed, gone, notice
 from vitscope.tui.state import State
@@ -39,14 +41,38 @@ def draw(surface: Surface, rect: Rect, state: State, book: Book) -> None:
         notice(surface, rect, NONE)
         return
     name = shown_score(state, found)
-    score, place = found[name], f"{list(found).index(name) + 1}/{len(found)}"
-    x = surface.write(rect.x, rect.y, name, bold=True, width=min(len(name), rect.width))
-    if x + len(place) + 2 <= rect.right:
-        surface.write(x + 2, rect.y, place, surface.theme.dim)
+    if not state.features.alone and tasks.fits(rect, len(all_tasks(found))):
+        tasks.draw(surface, rect, found, name, state.features.column)
+        return
+    score = found[name]
+    _title(surface, rect, found, score)
     known = np.concatenate([*score.values, [score.random[0]] if score.random else []])
     at = min(state.features.column, deepest(score) - 1)
     below = Rect(rect.x, rect.y + 1, rect.width, rect.height - 1)
-    chart_and_key(surface, below, score, Shown(at, zero=not (known < 0).any(), best=True))
+    y, x = chart_and_key(surface, below, score, Shown(at, zero=not (known < 0).any(), best=True))
+    _tasks(surface, Rect(x, y + 1, rect.right - x, rect.bottom - y - 1), found, score)
+
+
+def _title(surface: Surface, rect: Rect, found: dict[str, Score], score: Score) -> None:
+    """The number, and which of its task it is."""
+    mine = [each.name for each in found.values() if each.task == score.task]
+    place = f"{mine.index(score.name) + 1} of its {len(mine)} numbers" if len(mine) > 1 else ""
+    x = surface.write(rect.x, rect.y, score.name, bold=True, width=min(len(score.name), rect.width))
+    if x + len(place) + 2 <= rect.right:
+        surface.write(x + 2, rect.y, place, surface.theme.dim)
+
+
+def _tasks(surface: Surface, rect: Rect, found: dict[str, Score], score: Score) -> None:
+    """Below the key, where there is room: the tasks with the digit that leads to each."""
+    theme, names = surface.theme, all_tasks(found)
+    if len(names) < 2 or rect.height < len(names) + 1:
+        return
+    surface.write(rect.x, rect.y, "tasks", theme.dim)
+    for i, name in enumerate(names):
+        here = found[name].task == score.task
+        y, ink = rect.y + 1 + i, theme.accent if here else theme.dim
+        surface.write(rect.x, y, str(i + 1), ink, bold=True)
+        surface.write(rect.x + 2, y, found[name].task, ink, bold=here, width=max(0, rect.width - 2))
 
 
 @dataclass(frozen=True)
@@ -60,8 +86,11 @@ class Shown:
     best: bool = False  # whether a large number is a good one
 
 
-def chart_and_key(surface: Surface, rect: Rect, score: Score, shown: Shown) -> None:
-    """The lines; beside them, or below where it is narrow, every model with its number in the layer that is read."""
+def chart_and_key(surface: Surface, rect: Rect, score: Score, shown: Shown) -> tuple[int, int]:
+    """The lines; beside them, or below where it is narrow, every model with its number in the layer that is read.
+
+    Returns the row below these numbers, and their first column.
+    """
     rows = len(score.models) + (score.random is not None)
     wide = 26 + max(map(len, score.models), default=6)
     beside = rect.width >= wide + 44
@@ -69,9 +98,9 @@ def chart_and_key(surface: Surface, rect: Rect, score: Score, shown: Shown) -> N
     plot = Rect(rect.x + AXIS, rect.y, rect.width - AXIS - (wide + 3 if beside else 0), rect.height - 2 - low)
     _plot(surface, plot, shown, score)
     if beside:
-        _key(surface, Rect(rect.right - wide, rect.y, wide, rect.height), shown, score)
-    else:
-        _key(surface, Rect(rect.x, plot.bottom + 2, rect.width, rect.bottom - plot.bottom - 2), shown, score)
+        return _key(surface, Rect(rect.right - wide, rect.y, wide, rect.height), shown, score), rect.right - wide
+    below = Rect(rect.x, plot.bottom + 2, rect.width, rect.bottom - plot.bottom - 2)
+    return _key(surface, below, shown, score), rect.x
 
 
 def _plot(surface: Surface, rect: Rect, shown: Shown, score: Score) -> None:
@@ -101,12 +130,15 @@ def _plot(surface: Surface, rect: Rect, shown: Shown, score: Score) -> None:
         chart.level(surface, axes, shown.even, theme.faint, "┈")
     if score.random is not None:
         chart.level(surface, axes, score.random[0], theme.dim)
-    for index, values in enumerate(score.values):
-        chart.line(surface, axes, values, index)
+    for place, values in zip(chart.places(score.models), score.values, strict=True):
+        chart.line(surface, axes, values, place)
 
 
-def _key(surface: Surface, rect: Rect, shown: Shown, score: Score) -> None:
-    """Letter, model, its number in the layer under the cursor, and the layer where it is best, or highest."""
+def _key(surface: Surface, rect: Rect, shown: Shown, score: Score) -> int:
+    """Letter, model, its number in the layer under the cursor, and the layer where it is best, or highest.
+
+    Returns the row below.
+    """
     theme = surface.theme
     wide = max([*map(len, score.models), 6])
     at = min(shown.at, deepest(score) - 1)
@@ -119,8 +151,10 @@ def _key(surface: Surface, rect: Rect, shown: Shown, score: Score) -> None:
     lines = every[first : first + room]
     if len(lines) < len(every):
         surface.write(rect.x, rect.y, "↕", theme.accent, bold=True)
+    places = chart.places(score.models)
     for y, (index, (name, values)) in enumerate(lines, start=rect.y + 1):
-        surface.write(rect.x, y, chart.LETTERS[index % len(chart.LETTERS)], chart.ink(surface, index), bold=True)
+        place = places[index]
+        surface.write(rect.x, y, chart.LETTERS[place % len(chart.LETTERS)], chart.ink(surface, place), bold=True)
         here = index == shown.model
         surface.write(rect.x + 2, y, name, theme.accent if here else None, bold=here)
         text = number(float(values[at])) if at < len(values) else "–"
@@ -133,3 +167,5 @@ def _key(surface: Surface, rect: Rect, shown: Shown, score: Score) -> None:
         mean, spread = score.random
         surface.write(rect.x, y, "┄", theme.dim)
         surface.write(rect.x + 2, y, f"random  {number(mean)} ± {number(spread, 2)}", theme.dim)
+        y += 1
+    return y

@@ -81,7 +81,7 @@ def _lines(surface: Surface, rect: Rect, state: State, run: Run, there: list[tup
 
 def _plots(surface: Surface, rect: Rect, state: State, run: Run, there: list[tuple[Run, Column]]) -> None:
     """A plot for each model, all on the same axes; where not all have room, those around the open one."""
-    across, down = _grid(rect, len(there))
+    across, down = grid(rect, len(there))
     count = across * down
     here = next((i for i, (other, _) in enumerate(there) if other is run), 0)
     first = max(0, min(here - count // 2, len(there) - count))
@@ -89,16 +89,18 @@ def _plots(surface: Surface, rect: Rect, state: State, run: Run, there: list[tup
     marks = ticks(values, zero=False)
     layers = max(len(column.values) for _, column in there)
     wide, tall = rect.width // across, rect.height // down
+    lines = chart.places([_name(other) for other, _ in there])
     for i, (other, column) in enumerate(there[first : first + count]):
         place = Rect(rect.x + i % across * wide, rect.y + i // across * tall, wide - 2, tall)
-        _plot(surface, place, state, other, column, (marks[0], marks[-1], layers), first + i, chosen=other is run)
+        which = first + i, lines[first + i]
+        _plot(surface, place, state, other, column, (marks[0], marks[-1], layers), which, chosen=other is run)
     if first + count < len(there):
         surface.write(rect.right - 1, rect.bottom - 1, "↓", surface.theme.accent, bold=True)
     if first:
         surface.write(rect.right - 1, rect.y, "↑", surface.theme.accent, bold=True)
 
 
-def _grid(rect: Rect, count: int) -> tuple[int, int]:
+def grid(rect: Rect, count: int) -> tuple[int, int]:
     """Plots across and down: as square as the smallest allows, six as 3 × 2."""
     most = max(1, rect.width // SMALLEST[0]), max(1, rect.height // SMALLEST[1])
     fitting = [
@@ -116,12 +118,15 @@ def _plot(
     run: Run,
     column: Column,
     ends: tuple[float, float, int],
-    index: int,
+    which: tuple[int, int],
     *,
     chosen: bool,
 ) -> None:
-    """One model: a dot for every head over its layer, a line through their means, the layer under the cursor."""
-    theme = surface.theme
+    """One model: a dot for every head over its layer, a line through their means, the layer under the cursor.
+
+    `which` are its number among the models, from 0, and the place of its line among colours.
+    """
+    theme, (index, line) = surface.theme, which
     low, high, layers = ends
     mean = means(column)
     at = min(state.layer, len(mean) - 1)
@@ -143,7 +148,7 @@ def _plot(
     even = _even(state, [run])
     if even is not None:
         chart.level(surface, axes, even, theme.faint, "┈")
-    chart.path(surface, axes, mean, index)
+    chart.path(surface, axes, mean, line)
     _heads(surface, axes, column.values, theme.text if chosen else theme.dim)
     step = max(1, -(-3 * layers // plot.width))
     for layer in range(0, layers, step):

@@ -39,7 +39,8 @@ ABOUT: dict[View, str] = {
     "with what a block adds (columns), over all tokens. The ratio is the norm of the first over that of the second, in "
     "every image, then averaged: a large one means that the block changes little. v leads on to the norms of patch "
     "tokens after every block, and to the share that stands far out in its image: artifact tokens, which large models "
-    "keep for themselves, show as patches that are much brighter than all others.",
+    "keep for themselves, show as patches that are much brighter than all others, with a cross where their mean lies "
+    "beyond the third quartile of all patches and three interquartile ranges.",
     "find": "Heads by what is known of them. Terms that must all hold: a number with a bound (distance<.2, layer:>=4, "
     "layer:2-5, iou>.5), a word in a tag or in the name of a model (tag:offset, model:mae, or only sink), and any of "
     "these turned round by a minus (-tag:global). A | begins other terms of which all may hold instead. sort:NAME "
@@ -57,8 +58,10 @@ ABOUT: dict[View, str] = {
     "Table 1: fractions, after @ the layer. The best of a task is bold. The paper's own number and the difference "
     "stand below where model, data and protocol are the paper's; why they are missing is said under the table. random "
     "is noise in place of features: the mean over its trials, and their spread.",
-    "curves": "A number of every layer that `vitscope evaluate` measured, a line for each model. The dashed line is "
-    "noise in place of features (the model random): the mean over its trials.",
+    "curves": "Numbers of every layer that `vitscope evaluate` measured, a line for each model (the paper's figures 7 "
+    "to 10). All tasks stand beside each other, of each the number that decides which layer is best, with a model's "
+    "letter where it is highest; a digit or enter takes one task alone, where j and k go through all of its numbers. "
+    "The dashed line is noise in place of features (the model random): the mean over its trials.",
 }
 
 

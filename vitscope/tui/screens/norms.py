@@ -8,15 +8,17 @@ from vitscope.store.reader import Run
 from vitscope.tui.book import Book
 from vitscope.tui.library import Failure
 from vitscope.tui.measures import Norms
-from vitscope.tui.render.heat import bar, factor, heat, shrink, span
+from vitscope.tui.render.heat import bar, factor, heat, mark, point, shrink, span
 from vitscope.tui.render.surface import Rect, Surface
 from vitscope.tui.render.words import number
 from vitscope.tui.screens.frame import failed
 from vitscope.tui.state import State
 
 TABLE = 46  # columns of the numbers of layers
-LARGEST = 4  # pixels per patch
+LARGEST = 6  # pixels per patch
 BAR = 8
+FENCE = 3  # interquartile ranges
+CROSS = "×"
 
 
 def draw(surface: Surface, rect: Rect, state: State, book: Book, run: Run) -> None:
@@ -30,11 +32,11 @@ def draw(surface: Surface, rect: Rect, state: State, book: Book, run: Run) -> No
         return
     if rect.width >= TABLE + 20:
         _table(surface, Rect(rect.x, rect.y, TABLE, rect.height), state, found)
-        _map(surface, Rect(rect.x + TABLE + 3, rect.y, rect.width - TABLE - 3, rect.height), state, found)
+        _map(surface, Rect(rect.x + TABLE + 3, rect.y, rect.width - TABLE - 3, rect.height), state, run, found)
         return
     low = min(rect.height // 2, len(found.median) + 2)
     _table(surface, Rect(rect.x, rect.y, rect.width, low), state, found)
-    _map(surface, Rect(rect.x, rect.y + low, rect.width, rect.height - low), state, found)
+    _map(surface, Rect(rect.x, rect.y + low, rect.width, rect.height - low), state, run, found)
 
 
 def _table(surface: Surface, rect: Rect, state: State, found: Norms) -> None:
@@ -70,8 +72,8 @@ def _bar(surface: Surface, x: int, y: int, share: float, ink: int) -> None:
     surface.write(x, y, "█" * full + (" ▏▎▍▌▋▊▉"[part] if full < BAR else ""), ink)
 
 
-def _map(surface: Surface, rect: Rect, state: State, found: Norms) -> None:
-    """The mean norm of every patch over images, in the layer under the cursor."""
+def _map(surface: Surface, rect: Rect, state: State, run: Run, found: Norms) -> None:
+    """The mean norm of every patch over images, in the layer under the cursor; crosses on those that stand far out."""
     layer = min(state.layer, len(found.mean) - 1)
     values = found.mean[layer]
     title = f"layer {layer + 1}, mean norm of every patch"
@@ -80,16 +82,48 @@ def _map(surface: Surface, rect: Rect, state: State, found: Norms) -> None:
     if rect.height < 4:
         return
     rows, columns = values.shape
-    times = min(LARGEST, factor(rows, columns, rect.width, rect.height - 3))
+    low = 5 if rect.height >= 12 else 3
+    times = min(LARGEST, factor(rows, columns, rect.width, rect.height - low))
     shown = values
     if times == 0:
-        share = min(rect.width / columns, 2 * (rect.height - 3) / rows)
+        share = min(rect.width / columns, 2 * (rect.height - low) / rows)
         shown = shrink(values, max(1, int(rows * share)), max(1, int(columns * share)))
     drawn = heat(surface, rect.x, rect.y + 1, shown, span(values, zero=False), max(1, times))
+    out, at = far_out(values), state.patch or run.geometry.centre()
+    if times:
+        for row, column in np.argwhere(out).tolist():
+            point(surface, drawn.x, drawn.y, times, (row, column), CROSS)
+        mark(surface, drawn.x, drawn.y, times, *at)
     bar(surface, rect.x, drawn.bottom, max(drawn.width, min(rect.width, 34)), span(values, zero=False), "norm")
-    if np.isfinite(values).any() and drawn.bottom + 1 < rect.bottom:
-        row, column = np.unravel_index(int(np.nanargmax(values)), values.shape)
-        beside = number(float(np.nanmax(values) / np.nanmedian(values)))
-        text = f"longest at {row + 1},{column + 1}: {beside} × the median"
-        text = text if len(text) <= rect.width else f"longest at {row + 1},{column + 1}"
-        surface.write(rect.x, drawn.bottom + 1, text, surface.theme.dim)
+    _reading(surface, Rect(rect.x, drawn.bottom + 1, rect.width, rect.bottom - drawn.bottom - 1), values, at, out)
+
+
+def _reading(surface: Surface, rect: Rect, values: np.ndarray, at: tuple[int, int], out: np.ndarray) -> None:
+    """The patch under the cursor, the longest one, and how many stand far out, as far as there is room."""
+    median = float(np.nanmedian(values)) if np.isfinite(values).any() else float("nan")
+    if rect.height < 1 or not median > 0:
+        return
+    x = surface.write(rect.x, rect.y, f"patch {at[0] + 1},{at[1] + 1}", surface.theme.accent, bold=True)
+    x = surface.write(x + 2, rect.y, number(float(values[at])), bold=True)
+    beside = f", {number(float(values[at]) / median)} × median"
+    surface.write(x, rect.y, beside if x + len(beside) <= rect.right else "", surface.theme.dim)
+    row, column = np.unravel_index(int(np.nanargmax(values)), values.shape)
+    longest = f"longest {row + 1},{column + 1}: {number(float(np.nanmax(values)) / median)} × median"
+    count = int(out.sum())
+    crossed = f"{CROSS} {count} of {values.size} far out" if count else "no patch stands far out"
+    for y, text in enumerate((longest, crossed), start=rect.y + 1):
+        if y < rect.bottom:
+            surface.write(rect.x, y, text, surface.theme.dim, width=min(len(text), rect.width))
+
+
+def far_out(values: np.ndarray) -> np.ndarray:
+    """Which norms of a map (R, C) lie beyond its third quartile + 3 × its interquartile range, as `token-norms` counts.
+
+    >>> far_out(np.array([[1.0, 2.0, 3.0], [2.0, 2.5, 40.0]])).tolist()
+    [[False, False, False], [False, False, True]]
+    """
+    known = values[np.isfinite(values)]
+    if not known.size:
+        return np.zeros(values.shape, dtype=bool)
+    first, third = np.quantile(known, [0.25, 0.75])
+    return values > third + FENCE * (third - first)

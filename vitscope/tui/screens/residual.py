@@ -17,7 +17,7 @@ from vitscope.tui.state import State
 SAID = {"attention": "attention", "mlp": "MLP"}
 COLUMN = 11
 TABLE = 5 + 6 * COLUMN  # columns of the norm ratios beside the matrix
-KINDS = ("all", "spatial", "cls")
+KINDS = {"all": "all tokens", "spatial": "patches", "cls": "CLS"}
 
 
 def draw(surface: Surface, rect: Rect, state: State, book: Book) -> None:
@@ -80,7 +80,7 @@ def _ratios(surface: Surface, rect: Rect, state: State, found: Residual) -> None
     for i, (branch, kind) in enumerate(columns):
         x = rect.x + 5 + i * COLUMN
         surface.write(x, rect.y + 1, SAID[branch], theme.dim)
-        surface.write(x, rect.y + 2, kind, theme.dim)
+        surface.write(x, rect.y + 2, KINDS[kind], theme.dim)
     count = len(next(iter(found.ratios.values())))
     shown = max(1, min(count, rect.height - 3))
     first = max(0, min(state.layer - shown // 2, count - shown))
