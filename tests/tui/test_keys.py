@@ -27,6 +27,7 @@ TRAILS: dict[View, tuple[View, ...]] = {
     "overview": ("runs", "overview"),
     "head": ("runs", "overview", "head"),
     "image": ("runs", "overview", "head", "image"),
+    "images": ("runs", "overview", "images"),
     "distance": ("runs", "overview", "distance"),
     "models": ("runs", "overview", "models"),
     "cka": ("runs", "overview", "cka"),
@@ -184,7 +185,7 @@ def test_images_go_round_and_need_a_gallery():
     state = press(at("head"), "i", FACTS)
     assert (state.view, state.image) == ("image", 0)
     assert [press(replace(state, image=n), "i", FACTS).image for n in range(3)] == [1, 2, 0]
-    assert press(state, "I", FACTS).image == 2
+    assert press(state, "[", FACTS).image == 2
     refused = press(at("head"), "i", replace(FACTS, images=0))
     assert refused.view == "head"
     assert "gallery" in refused.message

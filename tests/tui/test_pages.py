@@ -289,3 +289,58 @@ def test_norms_are_not_cut_at_any_size(normed, size):
 def test_norms_that_were_not_measured_say_what_measures_them(person):
     person.press("enter", "B", "v", "v")
     assert "--metrics token-norms" in " ".join(person.page(80, 24).split())
+
+
+@pytest.fixture(scope="module")
+def pictured(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("pictured")
+    synthetic.write(folder, model="small", layers=3, heads=4, images=12, gallery=7)
+    synthetic.write(folder, model="blind", images=4, gallery=0, started="2025-01-01T00:00:00+00:00")
+    return folder
+
+
+def test_the_sheet_is_walked_as_it_lies():
+    facts = Facts(geometry=Geometry(3, 4, ("cls",), 4, 4, (8, 8)), images=7, live=1)
+    state = State(trail=("runs", "overview", "images"), run="small")
+    steps = {"l": 1, "j": 4, "k": 0, "h": 0, "G": -1, "g": 0}
+    assert {key: press(state, key, facts).image for key in steps} == steps
+    assert press(replace(state, image=4), "j", facts).image == 4  # nothing lies below
+    assert press(replace(state, image=-1), "h", facts).image == 5
+    assert press(replace(state, image=-1), "k", facts).image == 2
+    assert press(replace(state, image=2), "enter", facts).view == "image"
+
+
+def test_all_images_have_the_attention_of_the_same_head(pictured):
+    person = Walker(pictured)
+    person.press("enter", "I", "l", ".", "J")
+    page = person.page(120, 40)
+    assert "2/7  dog/001.jpg  attention from CLS" in page
+    assert "layer 2 › head 2 › images" in page.splitlines()[0]
+    assert [f"{i:03d}" in page for i in range(8)] == [True] * 7 + [False]
+    run = Cache(pictured).find("small")
+    cls = np.asarray(run.array("gallery", "attention"))[1, 1, 1, 0, 1:]
+    assert f"0 {cls.max():.3g}"[:5] in re.sub(r"[▀▄█ ]+", " ", page.splitlines()[-3])
+    before = person.surface(120, 40).fore.copy()
+    person.press("w")
+    assert "photographs" in person.page(120, 40)
+    assert (person.surface(120, 40).fore != before).any()
+    person.press("enter")
+    assert person.page(120, 40).splitlines()[0].startswith(" vitscope › small › layer 2 › head 2 › dog/001.jpg")
+
+
+@pytest.mark.parametrize("size", [(40, 12), (60, 15), (80, 24), (200, 50)])
+@pytest.mark.parametrize("depth", ["truecolor", "16", "mono"])
+def test_the_sheet_holds_the_image_under_the_cursor_at_every_size(pictured, size, depth):
+    person = Walker(pictured)
+    person.press("enter", "I", "G")
+    page = person.page(*size, depth).splitlines()
+    assert len(page) == size[1]
+    assert "7/7  cat/006.jpg" in page[2] + page[1]
+    assert "006" in "\n".join(page[3:-1])
+
+
+def test_a_run_without_images_says_what_keeps_some(pictured):
+    person = Walker(pictured)
+    person.press("j", "enter", "I")
+    assert "kept no images" in person.state.message
+    assert person.state.view == "overview"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import get_args
 
-from vitscope.tui import comparing, exporting, finding, moves, opening, panels, side
+from vitscope.tui import comparing, exporting, finding, gallery, moves, opening, panels, side
 from vitscope.tui.moves import Move
 from vitscope.tui.state import View
 
@@ -16,7 +16,7 @@ ALL = 10**6  # further than any model has layers or heads
 
 EVERYWHERE: tuple[View, ...] = get_args(View)
 RUNS: tuple[View, ...] = ("runs",)
-IN_RUN: tuple[View, ...] = ("overview", "layer", "head", "image", "distance", "saliency", "models")
+IN_RUN: tuple[View, ...] = ("overview", "layer", "head", "image", "images", "distance", "saliency", "models")
 MODELS: tuple[View, ...] = ("models",)
 LAYERS: tuple[View, ...] = ("overview", "layer", "distance", "saliency")
 GRID: tuple[View, ...] = ("overview", "layer")
@@ -27,6 +27,8 @@ MASKS: tuple[View, ...] = ("saliency",)
 INFO: tuple[View, ...] = ("info",)
 HEAD: tuple[View, ...] = ("head",)
 IMAGE: tuple[View, ...] = ("image",)
+SHEET: tuple[View, ...] = ("images",)
+OVERLAID: tuple[View, ...] = (*IMAGE, *SHEET)
 TOKENS: tuple[View, ...] = ("head", "image")
 CKA: tuple[View, ...] = ("cka",)
 RESIDUAL: tuple[View, ...] = ("residual",)
@@ -140,6 +142,16 @@ BINDINGS: tuple[Binding, ...] = (
         Binding("direction", ("r",), "r", "attention it gives, or receives", MAPS, moves.flip("received"), "receive"),
     ),
     *_group(
+        "Images",
+        Binding("sheet-left", ("h", "left"), "h ←", "previous image", SHEET, gallery.along(-1), "step", "hjkl"),
+        Binding("sheet-down", ("j", "down"), "j ↓", "image below", SHEET, gallery.down(1)),
+        Binding("sheet-up", ("k", "up"), "k ↑", "image above", SHEET, gallery.down(-1)),
+        Binding("sheet-right", ("l", "right"), "l →", "next image", SHEET, gallery.along(1)),
+        Binding("sheet-first", ("g", "home"), "g", "first image", SHEET, gallery.along(-ALL)),
+        Binding("sheet-last", ("G", "end"), "G", "last image", SHEET, gallery.along(ALL)),
+        Binding("sheet-into", ("enter",), "⏎", "this image", SHEET, moves.go("image"), "zoom in"),
+    ),
+    *_group(
         "Layers",
         Binding("column-left", ("h", "left"), "h ←", "to the left", FEATURES, comparing.column(-1), "step", "hjkl"),
         Binding("row-down", ("j", "down"), "j ↓", "row below", MATRICES, comparing.row(1)),
@@ -190,8 +202,9 @@ BINDINGS: tuple[Binding, ...] = (
         Binding("next-layer", ("J",), "J", "next layer, all else kept", LAYERED, moves.layer(1), "layer", "J K"),
         Binding("previous-layer", ("K",), "K", "previous layer, all else kept", LAYERED, moves.layer(-1)),
         Binding("picture", ("enter",), "⏎", "this head over an image", HEAD, moves.go("image")),
-        Binding("image", ("i",), "i", "over an image; there: the next one", IN_RUN, moves.picture(1), "image"),
-        Binding("previous-image", ("I",), "I", "the previous image", IMAGE, moves.picture(-1)),
+        Binding("image", ("i", "]"), "i ]", "over an image; there: the next one", IN_RUN, moves.picture(1), "image"),
+        Binding("previous-image", ("[",), "[", "the previous image", IMAGE, moves.picture(-1)),
+        Binding("images", ("I",), "I", "all images of the gallery", WITH_RUN, gallery.begin),
         Binding("live", ("o",), "o", "open an image, and run the model on it", WITH_RUN, opening.begin, "open"),
         Binding("overview", ("O",), "O", "all heads", WITH_RUN, moves.go("overview")),
         Binding("layer", ("L",), "L", "all heads of a layer", WITH_RUN, moves.go("layer"), "layer"),
@@ -214,7 +227,9 @@ BINDINGS: tuple[Binding, ...] = (
         Binding("info-first", ("g", "home"), "g", "the first entry", INFO, panels.scroll(-ALL)),
         Binding("info-last", ("G", "end"), "G", "the last entry", INFO, panels.scroll(ALL)),
         Binding("source", ("A",), "A", "this image, or the mean of all", IMAGE, moves.flip("averaged"), "all images"),
-        Binding("overlay", ("w",), "w", "over the photograph, or without it", IMAGE, moves.flip("overlay"), "overlay"),
+        Binding(
+            "overlay", ("w",), "w", "over the photograph, or without it", OVERLAID, moves.flip("overlay"), "overlay"
+        ),
         Binding("scale", ("u",), "u", "one scale a head, a layer, for all", MAPS, moves.scale, "scale"),
         Binding("log", ("\\",), "\\", "logarithmic scale", MAPS, moves.flip("log"), "log"),
         Binding("coverage", ("x",), "x", "AAAM divided by coverage", HEAD, moves.flip("corrected"), "coverage"),

@@ -45,7 +45,7 @@ def _view(state: State, facts: Facts, name: str) -> State:
     view = cast(View, _one_of("view", name, VIEWS))
     if state.run is None and view != "runs":
         return replace(state, message=f"open a run first: {name} is a view of one")
-    if view == "image" and not facts.images:
+    if view in {"image", "images"} and not facts.images:
         return replace(state, message="this run kept no images: measure them with --metrics gallery")
     return replace(state, trail=trail(view))
 

@@ -48,8 +48,8 @@ def begin(state: State, facts: Facts) -> State:
     model = next((run.model for run in facts.known if run.name == state.run), None)
     if model is None:
         return state
-    place = f"-layer{state.layer + 1}" if state.view in {"layer", "head", "image", "models"} else ""
-    head = f"-head{state.head + 1}" if state.view in {"head", "image"} else ""
+    place = f"-layer{state.layer + 1}" if state.view in {"layer", "head", "image", "images", "models"} else ""
+    head = f"-head{state.head + 1}" if state.view in {"head", "image", "images"} else ""
     return replace(state, prompt=prompt("export", f"{slug(model)}-{state.view}{place}{head}.svg"))
 
 
@@ -164,7 +164,7 @@ def _attention(state: State, book: Book, run: Run) -> Shown:
         return Shown("attention", _peers(state, book, run), Options(layer=state.layer, query=query))
     head = None if state.view == "layer" else state.head
     image = None
-    if state.view == "image" and not state.averaged:
+    if state.view == "images" or (state.view == "image" and not state.averaged):
         if state.image < 0:
             raise ViewError("an image that was opened live is not in the cache: S keeps a picture of the page.")
         image = book.gallery(state)[state.image]
@@ -172,7 +172,7 @@ def _attention(state: State, book: Book, run: Run) -> Shown:
 
 
 BEHIND: dict[str, Callable[[State, Book, Run], Shown]] = {
-    **dict.fromkeys(("layer", "head", "image", "models"), _attention),
+    **dict.fromkeys(("layer", "head", "image", "images", "models"), _attention),
     "cka": _cka,
     "residual": _residual,
     "saliency": _saliency,

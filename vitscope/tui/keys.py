@@ -10,6 +10,8 @@ from vitscope.tui.bindings import BINDINGS, Binding
 from vitscope.tui.prompt import Prompt, Purpose, typed
 from vitscope.tui.state import Facts, State, View, jumped
 
+OWN = 4  # pages that a key belongs to, at most, to be one of their own
+
 _table: list[tuple[Binding, ...]] = [BINDINGS]
 
 
@@ -98,5 +100,6 @@ def written(state: State, line: Prompt, facts: Facts) -> State:
 
 
 def hints(view: View) -> list[Binding]:
-    """What the footer offers on a page, the most useful first."""
-    return [binding for binding in bindings() if binding.hint and view in binding.views]
+    """What the footer offers on a page: first what is of this page, then what it shares with others."""
+    here = [binding for binding in bindings() if binding.hint and view in binding.views]
+    return sorted(here, key=lambda binding: len(binding.views) > OWN)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from vitscope.store.reader import Run
 from vitscope.tui import items, searching
 from vitscope.tui.book import Book
+from vitscope.tui.gallery import number_of
 from vitscope.tui.library import Item
 from vitscope.tui.side import moved
 from vitscope.tui.state import State, View
@@ -57,6 +58,14 @@ def _every(state: State, run: Run, book: Book) -> list[Item]:
     return [*wanted, Item("tags", run.folder)]
 
 
+def _images(state: State, run: Run, book: Book) -> list[Item]:
+    """What the sheet of images shows: every image, and the attention over it where that is asked for."""
+    count, live = len(book.gallery(state)), len(book.shots.paths)
+    every = [replace(state, image=number_of(i, count, live)) for i in range(count)]
+    maps = [items.maps(each, run, each.image, book.shots) for each in every] if state.overlay else []
+    return [*(items.crop(each, run, book.shots) for each in every), *maps]
+
+
 def _heads(state: State, run: Run, book: Book) -> list[Item]:
     """What the pages about the heads of one model show."""
     numbers = Item("numbers", run.folder)
@@ -76,6 +85,7 @@ _PAGES: dict[View, Callable[[State, Run, Book], list[Item]]] = {
     "residual": _features,
     "curves": _features,
     "find": _find,
+    "images": _images,
     "models": _models,
     "results": lambda _state, run, book: [items.table(run, book)],
     "info": lambda _state, run, book: [items.info(run, book)],

@@ -93,7 +93,7 @@ def resolved(text: str, known: Sequence[Known], look: State) -> State:
     _inside(run.geometry.heads, head, "head", run)
     view: View = place.view or ("head" if len(place.numbers) == 2 else "overview")
     image = 1 if place.image is None else place.image
-    if view == "image" or place.image is not None:
+    if view in {"image", "images"} or place.image is not None:
         if not run.images:
             raise ViewError(f"{run.model} kept no images: measure them with --metrics gallery.")
         _inside(run.images, image, "image", run)

@@ -15,8 +15,8 @@ from vitscope.tui.prompt import Prompt
 from vitscope.tui.side import Peer, Side
 
 View = Literal[
-    "runs", "overview", "layer", "head", "image", "distance", "saliency", "models", "find", "cka", "residual", "curves",
-    "results", "info",
+    "runs", "overview", "layer", "head", "image", "images", "distance", "saliency", "models", "find", "cka", "residual",
+    "curves", "results", "info",
 ]  # fmt: skip
 Scale = Literal["head", "layer", "model"]
 SCALES: tuple[Scale, ...] = ("head", "layer", "model")

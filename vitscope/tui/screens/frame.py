@@ -64,6 +64,7 @@ def _crumbs(state: State, book: Book) -> list[str]:
             "overview": ("all heads",),
             "head": (layer, head),
             "image": (layer, head, _image(state, book)),
+            "images": (layer, head, "images"),
             "distance": ("heads by layer",),
             "models": (layer, "models"),
             "cka": (_cka(state, book, run),),

@@ -28,6 +28,9 @@ ABOUT: dict[View, str] = {
     "below them are the patches that the query attends to most, and the same query in all heads of the layer.",
     "image": "One head over one image: the photograph is dark where the query token pays no attention, and takes the "
     "colours of the scale where it does. hjkl move the query over the picture.",
+    "images": "Every image of the gallery, and those opened since, with the same head's attention from the same query "
+    "over each: what shows in all of them is the head's habit, what follows the picture is not. Each image has a scale "
+    "of its own. w takes the attention away, enter looks into one image.",
     "distance": "Every head as a dot, layer by layer: how far patches look on average, in image sides. The line is the "
     "layer's mean; at the dotted line attention would be spread evenly. v shows other numbers in the same way. A shows "
     "all models: a plot for each, then the means of their layers as lines (the paper's figure 4).",
