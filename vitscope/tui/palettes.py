@@ -31,7 +31,8 @@ _STEPS_256 = {
 }
 RAMPS = tuple(_STOPS)
 
-_CUBE = (0, 95, 135, 175, 215, 255)
+CUBE = (0, 95, 135, 175, 215, 255)
+"""Levels of red, green and blue among the 256 colours of xterm."""
 
 
 def rgb_of(code: int) -> int:
@@ -45,7 +46,7 @@ def rgb_of(code: int) -> int:
         return grey << 16 | grey << 8 | grey
     red, rest = divmod(code - 16, 36)
     green, blue = divmod(rest, 6)
-    return _CUBE[red] << 16 | _CUBE[green] << 8 | _CUBE[blue]
+    return CUBE[red] << 16 | CUBE[green] << 8 | CUBE[blue]
 
 
 def code_of(rgb: int) -> int:
@@ -55,7 +56,7 @@ def code_of(rgb: int) -> int:
     (240, 196)
     """
     channels = rgb >> 16, rgb >> 8 & 255, rgb & 255
-    cube = [min(range(6), key=lambda i: abs(_CUBE[i] - channel)) for channel in channels]
+    cube = [min(range(6), key=lambda i: abs(CUBE[i] - channel)) for channel in channels]
     grey = min(23, max(0, round((sum(channels) / 3 - 8) / 10)))
     candidates = (16 + 36 * cube[0] + 6 * cube[1] + cube[2], 232 + grey)
     return min(candidates, key=lambda code: _apart(rgb, rgb_of(code)))

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from vitscope.tui.palettes import Theme
+from vitscope.tui.palettes import CUBE, Theme
 from vitscope.tui.render.heat import Span, shrink
 from vitscope.tui.render.surface import Rect, Surface
 
-CUT = 0.25  # where an overlay in 256 colours begins to glow
+FIRST, FULL = 0.05, 0.25  # of the scale: in 256 colours an overlay begins to glow, and has no gaps any more
+BAYER = (np.array([[0, 8, 2, 10], [12, 4, 14, 6], [3, 11, 1, 9], [15, 7, 13, 5]]) + 0.5) / 16
+DITHER = 0.6  # of a step between two colours that dots may bridge: all of it would be noise
+COLOURLESS = 16  # channels that differ by less are grey, of which there are 24 tones
 STEPS = 6  # levels of attention in an overlay: coarse, so that few cells change with a key
 TONES = 9  # levels of brightness of the photograph under it
 GREY = np.array([0.299, 0.587, 0.114])
@@ -24,7 +27,8 @@ def overlay(photo: np.ndarray, values: np.ndarray, scale: Span, theme: Theme) ->
     """Attention (R, C) over a photograph of (R × n, C × n, 3): grey and dark where there is none, glowing where it is.
 
     In 24 bits the two are mixed in proportion to the attention. Mixtures have no place among 256 colours: there a patch
-    takes the ramp's own colours from a quarter of the scale on, a step down where the photograph is dark.
+    takes the ramp's own colours, a step down where the photograph is dark, and little attention has as many dots of
+    them as it is strong.
     """
     times = photo.shape[0] // values.shape[0]
     share = scale.share(values).repeat(times, axis=0).repeat(times, axis=1)
@@ -33,11 +37,28 @@ def overlay(photo: np.ndarray, values: np.ndarray, scale: Span, theme: Theme) ->
     ramp = glow(theme)
     if theme.depth != "truecolor":
         level = np.minimum((share * len(ramp)).astype(int), len(ramp) - 1) - np.round(1 - grey).astype(int)
-        return np.where(share[..., None] >= CUT, _channels(ramp[np.maximum(level, 1)]), quiet)
+        dots = (share - FIRST) / (FULL - FIRST) > _pattern(share.shape)
+        return np.where(dots[..., None], _channels(ramp[np.maximum(level, len(ramp) // 4)]), quiet)
     share = np.round(share * STEPS) / STEPS
     hot = _channels(ramp[np.minimum((share * len(ramp)).astype(int), len(ramp) - 1)])
     lit = hot * (0.7 + 0.3 * grey[..., None])
     return quiet + (lit - quiet) * share[..., None]
+
+
+def dithered(photo: np.ndarray) -> np.ndarray:
+    """A photograph (rows, columns, 3) in the 256 colours of xterm: dots of two neighbours where neither is near."""
+    cube = np.array(CUBE, dtype=np.float32)
+    low = np.clip(np.searchsorted(cube, photo, side="right") - 1, 0, len(cube) - 2)
+    place = (photo - cube[low]) / (cube[low + 1] - cube[low])
+    bound = 0.5 + DITHER * (_pattern(photo.shape[:2])[..., None] - 0.5)
+    grey = 8 + 10 * np.clip(np.round((photo.mean(axis=-1, keepdims=True) - 8) / 10), 0, 23)
+    coloured = np.ptp(photo, axis=-1, keepdims=True) >= COLOURLESS
+    return np.where(coloured, cube[low + (place > bound)], grey)
+
+
+def _pattern(shape: tuple[int, ...]) -> np.ndarray:
+    """Thresholds from 0 to 1, evenly spread over every four by four pixels."""
+    return np.tile(BAYER, (shape[0] // 4 + 1, shape[1] // 4 + 1))[: shape[0], : shape[1]]
 
 
 def glow(theme: Theme) -> np.ndarray:

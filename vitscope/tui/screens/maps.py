@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from vitscope.geometry import Geometry
 from vitscope.store.reader import Run
 from vitscope.tui.book import Book
 from vitscope.tui.library import Failure, Maps
@@ -55,11 +56,11 @@ def query(
         surface.fill(Rect(rect.x, rect.y + 1, g.columns * max(1, times), tall), theme.panel)
         return rect.y + 2 + tall
     values, scale = maps.patches[state.layer, state.head], scaled(state, maps)
-    if times == 0:
-        values = _pooled(values, rect.width, rect.height - 2)
+    rows, columns = size(g, times, rect.width, rect.height - 2)
+    values = values if times else shrink(values, rows, columns)
     drawn = heat(surface, rect.x, rect.y + 1, values, scale, max(1, times))
-    if state.kind == "patch" and state.patch is not None and times:
-        mark(surface, drawn.x, drawn.y, times, *state.patch)
+    if state.kind == "patch" and state.patch is not None:
+        token(surface, drawn, state.patch, g, rows, columns)
     bar(surface, rect.x, drawn.bottom, max(drawn.width, min(rect.width, 34)), scale, scale_label(state))
     return drawn.bottom + 1
 
@@ -81,7 +82,7 @@ def aligned(surface: Surface, rect: Rect, state: State, book: Book, run: Run, *,
     values = layer[state.head]
     scale = span(values, log=state.log)
     if times == 0:
-        values = _pooled(values, rect.width, rect.height - 2)
+        values = shrink(values, *fitted(rows, columns, rect.width, rect.height - 2, 0))
         scale = span(values, log=state.log)
     drawn = heat(surface, rect.x, rect.y + 1, values, scale, max(1, times))
     if times > 1:
@@ -109,8 +110,22 @@ def _arrow(surface: Surface, drawn: Rect, times: int, vector: np.ndarray, centre
     surface.write(x, y, direction(vector), surface.theme.accent, bold=True)
 
 
-def _pooled(values: np.ndarray, width: int, height: int) -> np.ndarray:
-    """Mean-pooled to at most width × height cells, keeping its shape."""
-    rows, columns = values.shape
+def size(geometry: Geometry, times: int, width: int, height: int) -> tuple[int, int]:
+    """Rows and columns of pixels of a map with `times` of them per patch; with 0 what fits in width × height cells."""
+    return fitted(geometry.rows, geometry.columns, width, height, times)
+
+
+def fitted(rows: int, columns: int, width: int, height: int, times: int) -> tuple[int, int]:
+    """The same for any grid of values."""
+    if times:
+        return rows * times, columns * times
     share = min(width / columns, 2 * height / rows, 1.0)
-    return shrink(values, max(1, int(rows * share)), max(1, int(columns * share)))
+    return max(1, int(rows * share)), max(1, int(columns * share))
+
+
+def token(surface: Surface, drawn: Rect, patch: tuple[int, int], geometry: Geometry, rows: int, columns: int) -> None:
+    """Mark the query on a map of rows × columns pixels, however many patches share one."""
+    times, (row, column) = columns // geometry.columns, patch
+    if not times:
+        row, column = row * rows // geometry.rows, column * columns // geometry.columns
+    mark(surface, drawn.x, drawn.y, max(1, times), row, column)

@@ -43,7 +43,8 @@ def draw(surface: Surface, rect: Rect, state: State, book: Book, run: Run) -> in
         if rect.bottom - y < 3:
             return y
         rect = Rect(rect.x, y + 1, rect.width, rect.bottom - y - 1)
-    return patches(surface, rect, state, book, run) if rect.height >= 2 else rect.y
+    values = book.maps(state, run)
+    return patches(surface, rect, state, values) if rect.height >= 2 and isinstance(values, Maps) else rect.y
 
 
 def histogram(surface: Surface, rect: Rect, state: State, book: Book, run: Run) -> int:
@@ -73,15 +74,13 @@ def histogram(surface: Surface, rect: Rect, state: State, book: Book, run: Run) 
     return rect.bottom
 
 
-def patches(surface: Surface, rect: Rect, state: State, book: Book, run: Run) -> int:
+def patches(surface: Surface, rect: Rect, state: State, values: Maps, where: str = "") -> int:
     """The patches that the query attends to most, with their shares; of a token that receives, who gives most.
 
-    Returns the row below.
+    `where` is said behind that. Returns the row below.
     """
-    theme, values = surface.theme, book.maps(state, run)
-    if not isinstance(values, Maps):
-        return rect.y
-    title = "receives most from" if state.received else "attends most to"
+    theme = surface.theme
+    title = f"{'receives most from' if state.received else 'attends most to'}{where}"
     x = surface.write(rect.x, rect.y, title, theme.dim)
     y = rect.y
     if rect.height >= 3:
