@@ -68,11 +68,11 @@ def test_in_order_a_step_goes_to_the_next_rank_and_another_model_keeps_the_rank(
     assert beside.state.head == beside.book.column(other, "distance").values[0].argsort(kind="stable")[1]
 
 
-def rows(walker, edge=4):
+def rows(walker, size=(4, 4)):
     run = walker.book.run(walker.state)
     peers = walker.book.peers(walker.state, run)
     runs = models._runs(walker.book, peers, run)
-    made = [models._row(walker.state, walker.book, run, *pair, edge) for pair in zip(peers, runs, strict=True)]
+    made = [models._row(walker.state, walker.book, run, *pair, size) for pair in zip(peers, runs, strict=True)]
     return models._compared(made, walker.state)
 
 

@@ -118,9 +118,9 @@ def test_every_head_of_a_layer_has_its_number_and_its_tag(person):
     person.press("enter", "L", "l")
     page = person.page(120, 40)
     distance = Cache(person.book.listing.folder).find("small").array("distance")
-    assert f"[2]{distance[0, 1]:.3f}" in page
+    assert f"[2] {distance[0, 1]:.3f}" in page
     for head in (0, 2, 3):
-        assert re.search(rf"\b{head + 1} {distance[0, head]:.3g}", page)
+        assert re.search(rf"\b{head + 1}  {distance[0, head]:.3g}", page)
     assert "strict-local" in page or "local" in page
 
 

@@ -13,6 +13,8 @@ from vitscope.tui.library import Item
 from vitscope.tui.side import moved
 from vitscope.tui.state import State, View
 
+WITH_HEADS: tuple[View, ...] = ("overview", "layer", "head", "image", "distance", "models", "saliency")
+
 
 def _features(state: State, run: Run, book: Book) -> list[Item]:
     """What the pages about features show."""
@@ -97,6 +99,8 @@ def needs(state: State, book: Book) -> list[Item]:
     run = book.run(state)
     if run is None or state.view == "runs":
         return []
-    if state.view == "distance" and state.panels.every != "one":
-        return _every(state, run, book)
-    return _PAGES.get(state.view, _heads)(state, run, book)
+    several = state.view == "distance" and state.panels.every != "one"
+    wanted = (_every if several else _PAGES.get(state.view, _heads))(state, run, book)
+    if state.finding.query and state.view in WITH_HEADS:  # heads that fit are marked
+        wanted = [*dict.fromkeys([*wanted, *searching.wanted(book, state, run)])]
+    return wanted

@@ -34,12 +34,18 @@ def found(book: Book, state: State, run: Run) -> Found | None:
     return book.census.search(state.finding, [_known(book, state, each) for each in searched(book, state, run)], shape)
 
 
-def matches(book: Book, state: State, run: Run) -> frozenset[tuple[int, int]] | None:
-    """Layer and head of the heads of `run` that a query left over, None without one that leaves any out."""
+def matches(book: Book, state: State, run: Run, of: Run | None = None) -> frozenset[tuple[int, int]] | None:
+    """Layer and head of the heads of `run` that a query left over, or of the heads of another model.
+
+    None without a query that leaves any out, and for a model that is not searched.
+    """
     brought = found(book, state, run) if state.finding.query else None
     if brought is None or not brought.narrowed:
         return None
-    return frozenset((spot.layer, spot.head) for spot in brought.spots if spot.run == run.folder.name)
+    of = run if of is None else of
+    if of.folder not in {each.folder for each in searched(book, state, run)}:
+        return None
+    return frozenset((spot.layer, spot.head) for spot in brought.spots if spot.run == of.folder.name)
 
 
 def searchable(brought: Found | None) -> tuple[str, ...]:

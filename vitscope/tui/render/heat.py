@@ -13,6 +13,8 @@ from vitscope.tui.render.words import number
 SHADES = np.array([ord(c) for c in "·░▒▓█"], dtype=np.uint32)
 DECADES = 3  # a logarithmic scale ends this many powers of ten below its maximum
 
+CONTRAST = 2.5  # of the cursor's colour with what it lies on, at least
+
 
 @dataclass(frozen=True)
 class Span:
@@ -134,8 +136,8 @@ def _pixel(surface: Surface, x: int, y: int, down: int) -> None:
 
 def _ink(surface: Surface, back: int) -> int:
     """The cursor's colour, or black or white where that could not be told from what it lies on."""
-    accent = surface.theme.accent
-    return accent if abs(luminance(back) - luminance(accent)) > 0.2 else surface.theme.on(back)
+    dark, bright = sorted((luminance(back), luminance(surface.theme.accent)))
+    return surface.theme.accent if (bright + 0.05) / (dark + 0.05) > CONTRAST else surface.theme.on(back)
 
 
 def bar(surface: Surface, x: int, y: int, width: int, scale: Span, label: str, ramp: np.ndarray | None = None) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from vitscope.derive.distance import uniform_distance
 from vitscope.store.reader import Run
+from vitscope.tui import searching
 from vitscope.tui.book import QUANTITIES, Book
 from vitscope.tui.library import Column, Failure
 from vitscope.tui.render.surface import Rect, Surface
@@ -33,13 +34,13 @@ def draw(surface: Surface, rect: Rect, state: State, book: Book) -> None:
     reading(surface, Rect(rect.x, rect.y, rect.width, 1), state, book, run)
     side = peek.width(rect)
     width = rect.width - (side + 4 if side else 0)
-    dots.draw(surface, Rect(rect.x, rect.y + 1, width, rect.height - 1), _dots(state, run, column))
+    dots.draw(surface, Rect(rect.x, rect.y + 1, width, rect.height - 1), _dots(state, book, run, column))
     if side:
         place = Rect(rect.right - side, rect.y + 2, side, rect.height - 2)
         peek.draw(surface, place, state, book, run)
 
 
-def _dots(state: State, run: Run, column: Column) -> Dots:
+def _dots(state: State, book: Book, run: Run, column: Column) -> Dots:
     mean = every.means(column)
     even = uniform_distance(run.geometry) if state.quantity == "distance" else None
     return Dots(
@@ -50,5 +51,6 @@ def _dots(state: State, run: Run, column: Column) -> Dots:
         zero=QUANTITIES[state.quantity].zero,
         even=None if even is None else (even, "attention spread evenly"),
         lines=(mean,),
+        found=searching.matches(book, state, run),
         beside=(("mean", mean),),
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vitscope.tui.palettes import Theme
 from vitscope.tui.render.surface import Rect, Surface
 from vitscope.tui.render.words import number
 
@@ -25,6 +26,7 @@ class Dots:
     even: tuple[float, str] | None = None  # a dotted line at this value, and what it is
     lines: tuple[np.ndarray, ...] = ()  # (L,) each: a bar in every layer
     marks: tuple[tuple[str, np.ndarray], ...] = ()  # a character and its place in every layer (L,)
+    found: frozenset[tuple[int, int]] | None = None  # layer and head of those that a search left over
     beside: tuple[tuple[str, np.ndarray], ...] = ()  # a title and a number of every layer (L,), at the right
 
     @property
@@ -81,16 +83,20 @@ def _band(surface: Surface, rect: Rect, dots: Dots, layer: int, ends: tuple[floa
     for line in dots.lines:
         if np.isfinite(line[layer]):
             _line(surface, rect, _at(float(line[layer]), *ends, rect), "│", ink=theme.dim)
+    shown = [head for head in np.argsort(values, kind="stable").tolist() if np.isfinite(values[head])]
+    left = dots.found or ()
+    shown.sort(key=lambda head: (layer, head) in left)  # which keeps their order, and draws those over the others
     order = [middle, *(y for y in range(rect.bottom - 1, rect.y - 1, -1) if y != middle)]
     taken: dict[tuple[int, int], int] = {}
-    for head in np.argsort(values, kind="stable").tolist():
-        if not np.isfinite(values[head]) or (here and head == dots.head):
+    for head in shown:
+        if here and head == dots.head:
             continue
         x = rect.x + _at(float(values[head]), *ends, rect)
         free = next((y for y in order if (x, y) not in taken), order[0])
         taken[x, free] = taken.get((x, free), 0) + 1
         many = taken[x, free]
-        surface.write(x, free, "●" if many == 1 else str(min(many, 9)), theme.text if here else theme.dim)
+        dot, ink = look(theme, dots.found, (layer, head), theme.text if here else theme.dim)
+        surface.write(x, free, dot if many == 1 else str(min(many, 9)), ink)
     for character, places in dots.marks:
         if np.isfinite(places[layer]):
             x = rect.x + _at(float(places[layer]), *ends, rect)
@@ -98,6 +104,13 @@ def _band(surface: Surface, rect: Rect, dots: Dots, layer: int, ends: tuple[floa
             taken[x, middle] = 1
     if here and np.isfinite(values[dots.head]):
         _cursor(surface, rect, dots, ends, taken)
+
+
+def look(theme: Theme, found: frozenset[tuple[int, int]] | None, place: tuple[int, int], ink: int) -> tuple[str, int]:
+    """Character and ink of a head: heads that a search left out are rings, and those that it left over are bright."""
+    if found is None:
+        return "●", ink
+    return ("●", theme.text) if place in found else ("○", theme.faint)
 
 
 def _cursor(

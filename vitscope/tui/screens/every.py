@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from vitscope.derive.distance import uniform_distance
 from vitscope.store.reader import Run
+from vitscope.tui import searching
 from vitscope.tui.book import QUANTITIES, Book
 from vitscope.tui.curves import Score
 from vitscope.tui.library import Column
@@ -13,13 +16,12 @@ from vitscope.tui.render import chart
 from vitscope.tui.render.surface import Rect, Surface
 from vitscope.tui.render.words import number
 from vitscope.tui.screens import curves
-from vitscope.tui.screens.dots import ticks
+from vitscope.tui.screens.dots import look, ticks
 from vitscope.tui.screens.numbers import unit
 from vitscope.tui.screens.reading import reading
 from vitscope.tui.state import State
 
 SMALLEST = (24, 7)  # columns and lines of a plot
-LEFT = 5  # columns for the ends of the axis
 
 
 def draw(surface: Surface, rect: Rect, state: State, book: Book, run: Run) -> None:
@@ -41,7 +43,7 @@ def draw(surface: Surface, rect: Rect, state: State, book: Book, run: Run) -> No
     if state.panels.every == "curves":
         _lines(surface, place, state, run, there)
     else:
-        _plots(surface, place, state, run, there)
+        _plots(surface, place, state, book, run, there)
 
 
 def _run(book: Book, name: str) -> Run | None:
@@ -79,25 +81,54 @@ def _lines(surface: Surface, rect: Rect, state: State, run: Run, there: list[tup
     curves.chart_and_key(surface, below, Score(title, run.dataset, names, values, None), shown)
 
 
-def _plots(surface: Surface, rect: Rect, state: State, run: Run, there: list[tuple[Run, Column]]) -> None:
+class Plot(NamedTuple):
+    """One model among several: what is drawn of it, and the axes that all of them share."""
+
+    run: Run
+    column: Column
+    place: int  # among the models, from 0
+    line: int  # place of its line among colours
+    found: frozenset[tuple[int, int]] | None  # layer and head of those that a search left over
+    ticks: list[float]
+    layers: int
+    chosen: bool
+
+
+def _plots(surface: Surface, rect: Rect, state: State, book: Book, run: Run, there: list[tuple[Run, Column]]) -> None:
     """A plot for each model, all on the same axes; where not all have room, those around the open one."""
+    if rect.height >= 18:
+        _legend(surface, Rect(rect.x, rect.bottom - 1, rect.width, 1), even=_even(state, [run]) is not None)
+        rect = Rect(rect.x, rect.y, rect.width, rect.height - 1)
     across, down = grid(rect, len(there))
     count = across * down
     here = next((i for i, (other, _) in enumerate(there) if other is run), 0)
     first = max(0, min(here - count // 2, len(there) - count))
-    values = np.concatenate([column.values.ravel() for _, column in there])
-    marks = ticks(values, zero=False)
+    marks = ticks(np.concatenate([column.values.ravel() for _, column in there]), zero=False)
     layers = max(len(column.values) for _, column in there)
     wide, tall = rect.width // across, rect.height // down
     lines = chart.places([_name(other) for other, _ in there])
     for i, (other, column) in enumerate(there[first : first + count]):
         place = Rect(rect.x + i % across * wide, rect.y + i // across * tall, wide - 2, tall)
-        which = first + i, lines[first + i]
-        _plot(surface, place, state, other, column, (marks[0], marks[-1], layers), which, chosen=other is run)
+        found = searching.matches(book, state, run, other)
+        _plot(
+            surface, place, state, Plot(other, column, first + i, lines[first + i], found, marks, layers, other is run)
+        )
     if first + count < len(there):
         surface.write(rect.right - 1, rect.bottom - 1, "↓", surface.theme.accent, bold=True)
     if first:
         surface.write(rect.right - 1, rect.y, "↑", surface.theme.accent, bold=True)
+
+
+def _legend(surface: Surface, rect: Rect, *, even: bool) -> None:
+    """What the marks of the plots are."""
+    x, theme = rect.x, surface.theme
+    for mark, text in (("•", "a head, or how many"), ("⠒⠒", "mean of the layer"), ("┈┈", "attention spread evenly"))[
+        : 3 if even else 2
+    ]:
+        if x + len(mark) + 1 + len(text) > rect.right:
+            return
+        x = surface.write(x, rect.y, mark, theme.text)
+        x = surface.write(x + 1, rect.y, text, theme.dim) + 3
 
 
 def grid(rect: Rect, count: int) -> tuple[int, int]:
@@ -111,60 +142,62 @@ def grid(rect: Rect, count: int) -> tuple[int, int]:
     return min(fitting, key=lambda way: (way[0] * way[1], abs(rect.width / way[0] - 2.6 * rect.height / way[1])))
 
 
-def _plot(
-    surface: Surface,
-    rect: Rect,
-    state: State,
-    run: Run,
-    column: Column,
-    ends: tuple[float, float, int],
-    which: tuple[int, int],
-    *,
-    chosen: bool,
-) -> None:
-    """One model: a dot for every head over its layer, a line through their means, the layer under the cursor.
-
-    `which` are its number among the models, from 0, and the place of its line among colours.
-    """
-    theme, (index, line) = surface.theme, which
-    low, high, layers = ends
-    mean = means(column)
+def _plot(surface: Surface, rect: Rect, state: State, plot: Plot) -> None:
+    """One model: a dot for every head over its layer, a line through their means, the layer under the cursor."""
+    theme, mean, chosen = surface.theme, means(plot.column), plot.chosen
     at = min(state.layer, len(mean) - 1)
+    name = f"{plot.place + 1} {_name(plot.run)}"
     ink = theme.accent if chosen else theme.text
-    name = f"{index + 1} {_name(run)}"
-    beside = f"layer {at + 1} mean {number(float(mean[at]))}"
     x = surface.write(rect.x, rect.y, name, ink, bold=chosen, width=min(len(name), rect.width))
-    if x + len(beside) + 2 <= rect.right:
-        surface.write(rect.right - len(beside), rect.y, beside, theme.dim)
-    plot = Rect(rect.x + LEFT, rect.y + 1, rect.width - LEFT, max(2, rect.height - 3))
-    axes = chart.Axes(plot, low, high, layers)
-    for y in range(plot.y, plot.bottom):
-        surface.write(plot.x - 1, y, "│", theme.faint)
-        if chosen:
+    value = f"mean {number(float(mean[at]))}"
+    for beside in (f"layer {at + 1} {value}", value):
+        if x + len(beside) + 2 <= rect.right:
+            surface.write(rect.right - len(beside), rect.y, beside, theme.dim)
+            break
+    left = max(len(f"{tick:g}") for tick in plot.ticks) + 1
+    place = Rect(rect.x + left, rect.y + 1, rect.width - left, max(2, rect.height - 3))
+    axes = chart.Axes(place, plot.ticks[0], plot.ticks[-1], plot.layers)
+    _axis(surface, axes, plot.ticks, left)
+    if chosen:
+        for y in range(place.y, place.bottom):
             surface.write(int(axes.x(at)), y, "┊", theme.faint)
-    for value in (low, high):
-        surface.write(rect.x, int(axes.y(value)), f"{value:g}"[: LEFT - 1], theme.dim, width=LEFT - 2, align="right")
-    surface.write(plot.x - 1, plot.bottom, "└" + "─" * plot.width, theme.faint)
-    even = _even(state, [run])
+    even = _even(state, [plot.run])
     if even is not None:
         chart.level(surface, axes, even, theme.faint, "┈")
-    chart.path(surface, axes, mean, line)
-    _heads(surface, axes, column.values, theme.text if chosen else theme.dim)
-    step = max(1, -(-3 * layers // plot.width))
-    for layer in range(0, layers, step):
+    chart.path(surface, axes, mean, plot.line)
+    _heads(surface, axes, plot, theme.text if chosen else theme.dim)
+    step = max(1, -(-3 * plot.layers // place.width))
+    for layer in range(0, plot.layers, step):
         mine = chosen and layer == at
-        surface.write(int(axes.x(layer)), plot.bottom + 1, str(layer + 1), theme.accent if mine else theme.dim)
-    if chosen and np.isfinite(column.values[at, state.head]):
-        value = float(column.values[at, state.head])
+        surface.write(int(axes.x(layer)), place.bottom + 1, str(layer + 1), theme.accent if mine else theme.dim)
+    if chosen and np.isfinite(plot.column.values[at, state.head]):
+        value = float(plot.column.values[at, state.head])
         surface.write(int(axes.x(at)), int(axes.y(value)), "◆", theme.accent, bold=True)
 
 
-def _heads(surface: Surface, axes: chart.Axes, values: np.ndarray, ink: int) -> None:
-    """A dot for every head; where several fall on one cell, how many."""
-    for layer, row in enumerate(values):
-        cells: dict[int, int] = {}
-        for value in row[np.isfinite(row)].tolist():
-            y = int(axes.y(value))
-            cells[y] = cells.get(y, 0) + 1
-        for y, count in cells.items():
-            surface.write(int(axes.x(layer)), y, "•" if count == 1 else str(min(count, 9)), ink)
+def _axis(surface: Surface, axes: chart.Axes, marks: list[float], left: int) -> None:
+    """The axes, with both ends and as many round numbers between them as have a line of their own."""
+    theme, place = surface.theme, axes.rect
+    for y in range(place.y, place.bottom):
+        surface.write(place.x - 1, y, "│", theme.faint)
+    surface.write(place.x - 1, place.bottom, "└" + "─" * place.width, theme.faint)
+    rows: list[int] = []
+    for value in (marks[0], marks[-1], *marks[1:-1]):
+        y = int(axes.y(value))
+        if all(abs(y - row) > 1 for row in rows):
+            surface.write(place.x - left, y, f"{value:g}", theme.dim, width=left - 1, align="right")
+            rows.append(y)
+
+
+def _heads(surface: Surface, axes: chart.Axes, plot: Plot, ink: int) -> None:
+    """A dot for every head; where several fall on one cell, how many: of those that a search left over, if any."""
+    for layer, row in enumerate(plot.column.values):
+        cells: dict[int, list[tuple[str, int]]] = {}
+        for head in np.flatnonzero(np.isfinite(row)).tolist():
+            dot = look(surface.theme, plot.found, (layer, head), ink)
+            cells.setdefault(int(axes.y(float(row[head]))), []).append(dot)
+        for y, dots in cells.items():
+            best = max(dots)  # "●" comes after "○"
+            count = dots.count(best)
+            alone = "•" if best[0] == "●" else "◦"
+            surface.write(int(axes.x(layer)), y, alone if count == 1 else str(min(count, 9)), best[1])

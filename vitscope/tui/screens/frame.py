@@ -7,10 +7,12 @@ import re
 from rich.cells import cell_len
 
 from vitscope.store.reader import Run
+from vitscope.tui import searching
 from vitscope.tui.bindings import Binding
 from vitscope.tui.book import Book
 from vitscope.tui.keys import hints
 from vitscope.tui.library import Failure
+from vitscope.tui.needs import WITH_HEADS
 from vitscope.tui.prompt import KEYS, Prompt
 from vitscope.tui.render.surface import Rect, Surface
 from vitscope.tui.render.words import counted, wrap
@@ -35,7 +37,7 @@ def header(surface: Surface, state: State, book: Book) -> None:
     crumbs = _crumbs(state, book)
     about = ""
     if run is not None and state.view not in {"runs", "results"}:
-        about = f"{run.dataset} · {counted(run.images, 'image')}"
+        about = _about(state, book, run)
     narrow = cell_len(" vitscope " + " › ".join(crumbs) + about) + 4 > surface.width
     x = surface.write(1, 0, "vitscope", theme.accent, bold=True)
     room = surface.width - x - 1
@@ -48,6 +50,13 @@ def header(surface: Surface, state: State, book: Book) -> None:
         x = surface.write(x, 0, crumb, theme.text if last else theme.dim, bold=last)
     if about:
         surface.write(surface.width - cell_len(about) - 1, 0, about, theme.dim)
+
+
+def _about(state: State, book: Book, run: Run) -> str:
+    """What the numbers are made from; or what is searched for, on pages that mark the heads that fit."""
+    if state.view in WITH_HEADS and searching.matches(book, state, run) is not None:
+        return f"/{state.finding.query.strip()}"
+    return f"{run.dataset} · {counted(run.images, 'image')}"
 
 
 def _crumbs(state: State, book: Book) -> list[str]:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from vitscope.store.reader import Run
+from vitscope.tui import searching
 from vitscope.tui.book import Book
 from vitscope.tui.library import Maps
-from vitscope.tui.render.heat import heat, shrink, span
+from vitscope.tui.render.heat import factor, heat, shrink, span
 from vitscope.tui.render.surface import Rect, Surface
 from vitscope.tui.screens import maps, numbers, reach
 from vitscope.tui.screens.frame import gone
+from vitscope.tui.screens.marks import Marks
 from vitscope.tui.state import State
 
 GAP = 3
 SIDE = 27  # columns of the numbers
 FLOW = 2  # lines of the numbers, where they stand below the maps
+POOLED = 70  # columns of a page on which an AAAM is shown even where its cells have to share pixels
+LIST = 14  # columns that a list of patches needs
+STRIP, SMALLEST = 2, 5  # lines of words around the maps of all heads, and their edge in pixels at least
 SIZES = (6, 4, 3, 2, 1)  # pixels per patch
 
 
@@ -23,40 +28,74 @@ def draw(surface: Surface, rect: Rect, state: State, book: Book) -> None:
     if run is None:
         gone(surface, rect)
         return
-    strip, free = strip_edge(run, rect), None
-    upper = Rect(rect.x, rect.y, rect.width, rect.height - (strip // 2 + 4 if strip else 0))
+    strip, upper = _divided(run, rect)
     times, aaam = layout(run, upper)
-    wide = _wide(run, times) if rect.width >= 60 else max(run.geometry.columns * times, 19 if aaam else 0)
+    g = run.geometry
+    times = max(0, min(times, factor(g.rows, g.columns, *_room(upper))))
+    end = upper.bottom  # of the words about the maps
+    if not times and rect.width >= 60:  # the map takes what there is, but for the numbers
+        upper = Rect(rect.x, rect.y, rect.width, upper.height - FLOW)
+    _, columns = maps.size(g, times, *_room(upper))
+    wide = max(columns, 26) if rect.width >= 60 else max(columns, 19 if aaam else 0)
     room = wide + 1 if aaam and rect.width < 60 else max(wide, 26)
     bottom = maps.query(surface, Rect(rect.x, rect.y, room, upper.height), state, book, run, most=times)
     x = rect.x + wide + (GAP if rect.width >= 60 else 2)
-    if aaam:
-        wide = max((2 * run.geometry.columns - 1) * aaam, 27)
-        beside = rect.right - x - wide - GAP >= SIDE - 3
-        tall = upper.height - (0 if beside else FLOW)
-        low = maps.aligned(surface, Rect(x, rect.y, wide, tall), state, book, run, most=aaam)
-        bottom = max(bottom, low)
-        free = None if beside else Rect(x, low + 1, rect.right - x, bottom - low - 1)
-        x += wide + GAP
+    free = None
+    if aaam or rect.width >= POOLED:
+        x, bottom, free = _aligned(
+            surface, Rect(x, rect.y, rect.right - x, end - rect.y), aaam, bottom, state, book, run
+        )
     if rect.width < 60 and rect.right - x >= 16:
         numbers.draw(surface, Rect(x, rect.y + 1, rect.right - x, bottom - rect.y - 2), state, book, run)
         free = Rect(rect.x, bottom, rect.width, upper.bottom - bottom)
     elif rect.right - x >= SIDE - 3:
         low = _side(surface, Rect(x, rect.y, rect.right - x, upper.height), state, book, run)
         bottom = max(bottom, low)
-    elif upper.bottom > bottom:
-        gap = 1 if upper.bottom - bottom > FLOW else 0
-        place = Rect(rect.x, bottom + gap, rect.width, upper.bottom - bottom - gap)
-        bottom = numbers.flow(surface, place, state, book, run)
+    elif end > bottom:
+        y = bottom + (1 if end - bottom > FLOW else 0)
+        bottom = numbers.flow(surface, Rect(rect.x, y, rect.width, end - y), state, book, run)
+        if free is not None and free.height < 2:
+            free = Rect(rect.x, bottom + 1, rect.width, end - bottom - 1)
     if free is not None:
         reach.draw(surface, free, state, book, run)
     if strip:
-        _heads(surface, Rect(rect.x, bottom + 1, rect.width, strip // 2 + 3), strip, state, book, run)
+        lines = -(-strip_size(run, strip)[0] // 2) + STRIP
+        _heads(surface, Rect(rect.x, bottom + 1, rect.width, lines), strip, state, book, run)
 
 
-def _wide(run: Run, times: int) -> int:
-    """Columns of the map and what belongs to it."""
-    return max(run.geometry.columns * times, 26)
+def _room(rect: Rect) -> tuple[int, int]:
+    return rect.width, rect.height - 2
+
+
+def _divided(run: Run, rect: Rect) -> tuple[int, Rect]:
+    """Edge in pixels of the maps of all heads at the bottom, and what is above: an AAAM comes before large ones."""
+    edges = range(strip_edge(run, rect), _least(run) - 1, -1)  # none where there is no room
+    for edge in edges:
+        lines = -(-strip_size(run, edge)[0] // 2) + STRIP + 1
+        upper = Rect(rect.x, rect.y, rect.width, rect.height - lines)
+        if layout(run, upper)[1] or (edge == edges[0] and not layout(run, rect)[1]):
+            return edge, upper
+    return 0, rect
+
+
+def _aligned(
+    surface: Surface, rect: Rect, times: int, bottom: int, state: State, book: Book, run: Run
+) -> tuple[int, int, Rect | None]:
+    """The AAAM, with `times` 0 made smaller by means; where it goes on to the right, the row below, what is free."""
+    g = run.geometry
+    for beside in (True, False):  # the numbers, or below the maps
+        place = Rect(rect.x, rect.y, rect.width - (SIDE + GAP if beside else 0), rect.height - (0 if beside else FLOW))
+        _, columns = maps.fitted(2 * g.rows - 1, 2 * g.columns - 1, *_room(place), times)
+        wide = max(columns, 27)
+        if rect.width - wide - GAP >= SIDE - 3:
+            break
+    low = maps.aligned(surface, Rect(rect.x, rect.y, wide, place.height), state, book, run, most=times)
+    bottom, x = max(bottom, low), rect.x + wide + GAP
+    if beside:
+        return x, bottom, None
+    if bottom - low > 3 or rect.right - x < LIST:
+        return x, bottom, Rect(rect.x, low + 1, rect.width, bottom - low - 1)
+    return x, bottom, Rect(x, rect.y, rect.right - x, bottom - rect.y)
 
 
 def layout(run: Run, rect: Rect) -> tuple[int, int]:
@@ -68,7 +107,7 @@ def layout(run: Run, rect: Rect) -> tuple[int, int]:
         for times in SIZES:
             if -(-g.rows * times // 2) + below > room:
                 continue
-            left = rect.width - _wide(run, times) - GAP - (numbers_wide + GAP if numbers_wide else 0)
+            left = rect.width - max(g.columns * times, 26) - GAP - (numbers_wide + GAP if numbers_wide else 0)
             fits = min(left // (2 * g.columns - 1), 2 * (room - below) // (2 * g.rows - 1))
             if fits >= max(1, times // 3):
                 return times, min(fits, max(1, times // 2))
@@ -108,12 +147,24 @@ def _shares(surface: Surface, rect: Rect, state: State, run: Run, values: Maps) 
 
 
 def strip_edge(run: Run, rect: Rect) -> int:
-    """Edge in pixels of the maps of all heads below, 0 where there is no room for them."""
+    """Longer side in pixels of the maps of all heads below, 0 where there is no room for them."""
     g = run.geometry
+    longest = max(g.rows, g.columns)
     if rect.height < 28:
         return 0
-    edge = min(rect.width // g.heads - 2, 2 * (rect.height // 4 - 2), max(g.rows, g.columns))
-    return edge if edge >= min(5, max(g.rows, g.columns)) else 0
+    edge = min((rect.width // g.heads - 2) * longest // g.columns, 2 * (rect.height // 4 - 2), longest)
+    return edge if edge >= _least(run) else 0
+
+
+def _least(run: Run) -> int:
+    return min(SMALLEST, max(run.geometry.rows, run.geometry.columns))
+
+
+def strip_size(run: Run, edge: int) -> tuple[int, int]:
+    """Rows and columns in pixels of a map whose longer side has `edge`."""
+    g = run.geometry
+    longest = max(g.rows, g.columns)
+    return max(1, round(edge * g.rows / longest)), max(1, round(edge * g.columns / longest))
 
 
 def _heads(surface: Surface, rect: Rect, edge: int, state: State, book: Book, run: Run) -> None:
@@ -123,21 +174,18 @@ def _heads(surface: Surface, rect: Rect, edge: int, state: State, book: Book, ru
     if not isinstance(values, Maps):
         return
     surface.write(rect.x, rect.y, f"all heads of layer {state.layer + 1}, {maps.asked(state)}", theme.dim)
-    longest = max(g.rows, g.columns)
-    size = max(1, round(edge * g.rows / longest)), max(1, round(edge * g.columns / longest))
-    pitch = min(rect.width // g.heads, edge + 3)
+    rows, columns = strip_size(run, edge)
+    kept, marks = searching.matches(book, state, run), Marks(surface)
+    pitch = min(rect.width // g.heads, columns + 3)
     for head in range(g.heads):
         x, here = rect.x + head * pitch, head == state.head
-        small = shrink(values.patches[state.layer, head], *size)
+        small = shrink(values.patches[state.layer, head], rows, columns)
         scale = maps.scaled(state, values) if state.scale != "head" else span(small, log=state.log)
-        heat(surface, x, rect.y + 1, small, scale, 1)
-        label = f"[{head + 1}]" if here else str(head + 1)
-        surface.write(
-            x,
-            rect.y + 1 + (edge + 1) // 2,
-            label,
-            theme.accent if here else theme.dim,
-            bold=here,
-            width=edge,
-            align="centre",
-        )
+        drawn = heat(surface, x, rect.y + 1, small, scale, 1)
+        label, ink = f"[{head + 1}]" if here else str(head + 1), theme.accent if here else theme.dim
+        surface.write(x, drawn.bottom, label, ink, bold=here, width=max(columns, len(label)), align="centre")
+        if kept is not None:
+            place = Rect(x, drawn.y, max(columns, len(label)), drawn.height + 1)
+            marks.add(place, found=(state.layer, head) in kept, chosen=here)
+    if kept is not None:
+        marks.draw()

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from vitscope.derive.heads import Tag
 from vitscope.geometry import Geometry
 from vitscope.store.reader import Run
+from vitscope.tui import searching
 from vitscope.tui.book import Book
 from vitscope.tui.library import Column, Failure, Maps
 from vitscope.tui.render.heat import bar, heat, mark, shrink, span
@@ -14,6 +15,7 @@ from vitscope.tui.render.surface import Rect, Surface
 from vitscope.tui.render.words import glyph, number, sentence, word
 from vitscope.tui.screens import maps, numbers
 from vitscope.tui.screens.frame import failed, gone
+from vitscope.tui.screens.marks import Marks
 from vitscope.tui.screens.reading import reading
 from vitscope.tui.state import State
 
@@ -87,10 +89,15 @@ def draw(surface: Surface, rect: Rect, state: State, book: Book) -> None:
     visible = max(1, (place.height + (laid.lines > 1)) // laid.tall)
     count = -(-run.geometry.heads // laid.across)
     first = max(0, min(state.head // laid.across - visible // 2, count - visible))
+    kept, marks = searching.matches(book, state, run), Marks(surface)
     for head in range(first * laid.across, min(run.geometry.heads, (first + visible) * laid.across)):
         row, column = divmod(head, laid.across)
         at = Rect(place.x + column * laid.wide, place.y + (row - first) * laid.tall, laid.wide - GAP, laid.tall)
         _head(surface, at, laid, head, state, book, run)
+        if kept is not None:
+            marks.add(at, found=(state.layer, head) in kept, chosen=head == state.head)
+    if kept is not None:
+        marks.draw()
     if first + visible < count:
         surface.write(rect.right - 1, scale_at - 1, "↓", surface.theme.accent, bold=True)
     if first:
@@ -121,6 +128,7 @@ def _head(surface: Surface, rect: Rect, laid: Plan, head: int, state: State, boo
     column = book.column(run, state.quantity) if state.quantity != "tag" else None
     if isinstance(column, Column):
         text = number(float(column.values[state.layer, head]), 3 if rect.right - x >= 5 else 2)
+        x += 1 if x + len(text) < rect.right else 0
         if x + len(text) <= rect.right:
             x = surface.write(x, y, text, theme.text, bold=here) + 1
     found = book.tags(run)

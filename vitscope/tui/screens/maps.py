@@ -93,7 +93,8 @@ def aligned(surface: Surface, rect: Rect, state: State, book: Book, run: Run, *,
         vector = offsets[state.layer, state.head]
         if times:
             _arrow(surface, drawn, times, vector / g.step, (g.rows - 1, g.columns - 1))
-        label = f"offset {vector[0] / g.step:+.2f}, {vector[1] / g.step:+.2f} patches"
+        right, down = (round(float(part) / g.step, 2) + 0.0 for part in vector)  # no -0.00
+        label = f"offset {right:+.2f}, {down:+.2f} patches"
         if drawn.bottom + 1 < rect.bottom:
             surface.write(rect.x, drawn.bottom + 1, label, theme.dim, width=min(len(label), rect.width))
             return drawn.bottom + 2

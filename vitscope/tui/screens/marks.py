@@ -1,12 +1,14 @@
-"""Heads that were searched for, in the grid of all heads: they are underlined and keep their colours, others fade."""
+"""Heads that were searched for, wherever heads are drawn: they are underlined and keep their colours, others fade."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from vitscope.tui.palettes import Theme
 from vitscope.tui.render.surface import UNDERLINE, Rect, Surface
 
 FADED = 0.75  # of the way to the colour of the page
+LUMA = np.array([0.299, 0.587, 0.114])
 
 
 class Marks:
@@ -32,14 +34,15 @@ class Marks:
         surface.attr[self._found & written] |= UNDERLINE
         if not theme.plain:
             for colours in (surface.fore, surface.back):
-                colours[self._others] = _faded(colours[self._others], theme.back)
+                colours[self._others] = _faded(colours[self._others], theme)
         surface.fore[self._others & written] = theme.faint if theme.plain else theme.dim
 
 
-def _faded(colours: np.ndarray, page: int) -> np.ndarray:
-    """24-bit colours, moved towards that of the page."""
-    mixed = np.zeros_like(colours)
-    for shift in (16, 8, 0):
-        channel, target = colours >> shift & 255, page >> shift & 255
-        mixed |= (channel + FADED * (target - channel)).round().astype(colours.dtype) << shift
-    return mixed
+def _faded(colours: np.ndarray, theme: Theme) -> np.ndarray:
+    """24-bit colours, moved towards that of the page; of 256 colours only greys are pale enough for that."""
+    channels = np.stack([colours >> shift & 255 for shift in (16, 8, 0)])
+    if theme.depth != "truecolor":
+        channels = np.broadcast_to(np.tensordot(LUMA, channels, 1), channels.shape)
+    target = np.array([theme.back >> shift & 255 for shift in (16, 8, 0)])[:, None]
+    red, green, blue = (channels + FADED * (target - channels)).round().astype(colours.dtype)
+    return red << 16 | green << 8 | blue

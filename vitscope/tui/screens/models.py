@@ -7,19 +7,23 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from vitscope.store.reader import Run
+from vitscope.tui import searching
 from vitscope.tui.book import QUANTITIES, Book
 from vitscope.tui.library import Column, Failure, Maps
 from vitscope.tui.palettes import diverging
 from vitscope.tui.render.heat import Span, bar, heat, shrink, span
 from vitscope.tui.render.surface import Rect, Surface, fit
-from vitscope.tui.render.words import compact
+from vitscope.tui.render.words import compact, number
 from vitscope.tui.screens import maps, numbers
 from vitscope.tui.screens.frame import failed, gone
+from vitscope.tui.screens.marks import Marks
 from vitscope.tui.side import Peer, moved
 from vitscope.tui.state import State
 
 LABEL = 16  # columns that the names of models take at most
 SMALLEST = 3  # a smaller map says nothing
+GAP = 2  # columns between maps
+WORDS = 3  # lines about the head under the cursor
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,7 @@ class Row:
     state: State
     heads: tuple[int, ...]
     column: Column | Failure | None
-    maps: np.ndarray | Failure | None  # (columns, edge, edge) in that order, 1 where attention is uniform
+    maps: np.ndarray | Failure | None  # (heads, *size) in that order, 1 where attention is uniform
 
     @property
     def pinned(self) -> bool:
@@ -38,32 +42,65 @@ class Row:
 
 
 def draw(surface: Surface, rect: Rect, state: State, book: Book) -> None:
-    """The rows, the scale they share, and the number under the cursor."""
+    """The rows, the scale they share, and the number under the cursor; where there is no room for maps, one of each."""
     run = book.run(state)
     if run is None:
         gone(surface, rect)
         return
     peers = book.peers(state, run)
     runs = _runs(book, peers, run)
-    label = min(LABEL, rect.width // 6, 3 + max(len(_name(other)) for other in runs))
-    wide = max(1, (rect.width - label) // max(peer.geometry.heads for peer in peers))
+    heads = max(peer.geometry.heads for peer in peers)
+    label = min(LABEL, 3 + max(len(_name(other)) for other in runs), max(rect.width // 6, rect.width - 2 * heads))
+    wide = max(1, (rect.width - label) // heads)
     edge = min(14, wide - 1, 2 * (max(1, (rect.height - 5) // len(peers)) - 1))
     edge = edge if edge >= SMALLEST else 0
-    high = (edge + 1) // 2 + 1 if edge else 1
-    rows = _compared([_row(state, book, run, *pair, edge) for pair in zip(peers, runs, strict=True)], state)
-    scales = _scales(state, rows)
-    surface.write(rect.x, rect.y, _title(state), surface.theme.dim, width=rect.width)
-    visible = max(1, (rect.height - 3) // high)
-    here = next((i for i, row in enumerate(rows) if row.run is run), 0)
+    free = rect.height - len(peers) - 3 - WORDS
+    size = _size(run, edge or min(14, (rect.width + 1) // len(peers) - GAP, 2 * (free - 3)))
+    rows = _compared([_row(state, book, run, *pair, size) for pair in zip(peers, runs, strict=True)], state)
+    here = next(i for i, row in enumerate(rows) if row.run is run)
+    _title(surface, rect, state, rows)
+    high = -(-size[0] // 2) + 1 if edge else 1
+    y = _table(surface, Rect(rect.x, rect.y + 1, rect.width, rect.height - 3), (label, wide, high), rows, here, book)
+    if edge:
+        _bar(surface, Rect(rect.x, y, rect.width, rect.bottom - y), rows, here)
+    else:
+        _colours(surface, Rect(rect.x, y, rect.width, 1), rows)
+    y = _words(surface, Rect(rect.x, y + 1, rect.width, rect.bottom - y - 1), rows[here], state, book)
+    if not edge and min(size) >= SMALLEST and rect.bottom - y >= size[0] // 2 + 3:
+        _one_of_each(surface, Rect(rect.x, y + 1, rect.width, rect.bottom - y - 1), rows, here)
+
+
+def _size(run: Run, edge: int) -> tuple[int, int]:
+    """Rows and columns in pixels of a map whose longer side has `edge`, in the shape of the open model's grid."""
+    g = run.geometry
+    longest = max(g.rows, g.columns)
+    return max(0, round(edge * g.rows / longest)), max(0, round(edge * g.columns / longest))
+
+
+def _table(surface: Surface, rect: Rect, widths: tuple[int, int, int], rows: list[Row], here: int, book: Book) -> int:
+    """A line for each model, as many as fit, with its heads in columns; returns the row below.
+
+    `widths` are those of a name and of a head, and the lines that a head takes.
+    """
+    label, wide, high = widths
+    scales, state, marks, marked = _scales(rows[here].state, rows), rows[here].state, Marks(surface), False
+    visible = max(1, rect.height // high)
     first = max(0, min(here - visible // 2, len(rows) - visible))
-    y = rect.y + 1
+    y = rect.y
     for i, row in list(enumerate(rows))[first : first + visible]:
         _label(surface, Rect(rect.x, y, label - 1, high), i, row, chosen=i == here)
-        for place in range(len(row.heads)):
+        kept = searching.matches(book, state, rows[here].run, row.run)
+        for place, head in enumerate(row.heads):
             cell = Rect(rect.x + label + place * wide, y, wide, high)
-            _cell(surface, cell, edge, row, place, scales[i], chosen=i == here)
+            chosen = i == here and head == row.state.head
+            _cell(surface, cell, row, place, scales[i], _shared(rows), chosen=chosen)
+            if kept is not None:
+                marks.add(cell, found=(row.state.layer, head) in kept, chosen=chosen)
+                marked = True
         y += high
-    _below(surface, Rect(rect.x, y, rect.width, rect.bottom - y), rows[here], scales[here], state, book)
+    if marked:
+        marks.draw()
+    return y
 
 
 def _runs(book: Book, peers: tuple[Peer, ...], run: Run) -> list[Run]:
@@ -74,21 +111,35 @@ def _name(run: Run) -> str:
     return run.model.rpartition("/")[2]
 
 
-def _title(state: State) -> str:
-    what = f"layer {state.layer + 1}, attention {maps.asked(state)}"
-    if state.side.ordered:
-        return f"{what}; heads in the order of their {QUANTITIES[state.quantity].short}"
-    return f"{what}; heads by index: the same index is not the same head, s puts them in order"
+def _title(surface: Surface, rect: Rect, state: State, rows: list[Row]) -> None:
+    """What is shown, in which order, and less what; in as many words as fit."""
+    asked = maps.asked(state)
+    by = f"heads in the order of their {QUANTITIES[state.quantity].short}"
+    if not state.side.ordered:
+        by = "heads by index: the same index is not the same head, s puts them in order"
+    short = f"by {QUANTITIES[state.quantity].short}" if state.side.ordered else "by index"
+    pinned = next((_name(row.run) for row in rows if row.pinned), "")
+    less = f"less {pinned}; " if pinned and state.side.difference else f"{pinned} is pinned; " if pinned else ""
+    layer = f"layer {state.layer + 1}"
+    ways = [
+        f"{layer}, attention {asked}; {less}{by}",
+        f"{layer}, attention {asked}; {less}heads {short}",
+        f"{layer}, {asked}; {less}{short}",
+        f"{asked}; {less}{short}",
+        f"{less}{short}",
+    ]
+    text = next((way for way in ways if len(way) <= rect.width), ways[-1])
+    surface.write(rect.x, rect.y, text, surface.theme.dim, width=min(len(text), rect.width))
 
 
-def _row(state: State, book: Book, run: Run, peer: Peer, other: Run, edge: int) -> Row:
+def _row(state: State, book: Book, run: Run, peer: Peer, other: Run, size: tuple[int, int]) -> Row:
     theirs = state if other is run else moved(state, run.geometry, peer)
     g = other.geometry
     order = peer.order if state.side.ordered and peer.order else tuple(range(g.heads))
     found = book.maps(theirs, other)
     drawn: np.ndarray | Failure | None = found if isinstance(found, Failure) else None
-    if isinstance(found, Maps) and edge:
-        drawn = shrink(found.patches[theirs.layer, list(order)], edge, edge) * g.patches
+    if isinstance(found, Maps) and min(size):
+        drawn = shrink(found.patches[theirs.layer, list(order)], *size) * g.patches
     column = book.column(other, state.quantity) if state.quantity != "tag" else None
     return Row(other, theirs, order, column, drawn)
 
@@ -132,54 +183,105 @@ def _own(row: Row, place: int, scale: Span) -> Span:
     return span(row.maps[place], log=state.log)
 
 
+def _shared(rows: list[Row]) -> Span:
+    """The scale of the chosen number over all heads of all models."""
+    columns = [row.column for row in rows if isinstance(row.column, Column)]
+    every = np.concatenate([column.values.ravel() for column in columns]) if columns else np.zeros(1)
+    return span(every, zero=QUANTITIES[rows[0].state.quantity].zero)
+
+
 def _label(surface: Surface, rect: Rect, number: int, row: Row, *, chosen: bool) -> None:
     theme = surface.theme
     ink = theme.accent if chosen else theme.dim
     surface.write(rect.x, rect.y, f"{number + 1} {_name(row.run)}", ink, bold=chosen, width=rect.width)
-    if row.pinned and rect.height > 1:
+    if row.pinned and rect.height > 1 and rect.width >= 8:
         surface.write(rect.x + 2, rect.y + 1, "pinned", theme.accent, width=rect.width - 2)
 
 
-def _cell(surface: Surface, rect: Rect, edge: int, row: Row, place: int, scale: Span, *, chosen: bool) -> None:
+def _cell(surface: Surface, rect: Rect, row: Row, place: int, scale: Span, shared: Span, *, chosen: bool) -> None:
     """One head: its small map with its number below; where there is no room for maps, the number on its colour."""
     theme, head = surface.theme, row.heads[place]
-    chosen = chosen and head == row.state.head
     value = float(row.column.values[row.state.layer, head]) if isinstance(row.column, Column) else None
     width = max(1, rect.width - 1)
-    if edge and isinstance(row.maps, np.ndarray):
+    if rect.height > 1 and isinstance(row.maps, np.ndarray):
         ramp = diverging(theme) if row.state.side.difference else None
         heat(surface, rect.x, rect.y, row.maps[place], _own(row, place, scale), 1, ramp=ramp)
-    elif edge:
-        surface.fill(Rect(rect.x, rect.y, edge, rect.height - 1), theme.panel)
+    elif rect.height > 1:
+        surface.fill(Rect(rect.x, rect.y, width, rect.height - 1), theme.panel)
     text, back = str(head + 1), None
-    if value is not None and edge:
+    if value is not None and rect.height > 1:
         text = f"{head + 1} {compact(value, width - 3)}" if width >= 6 else text
-    elif value is not None and isinstance(row.column, Column):
-        whole = span(row.column.values, zero=QUANTITIES[row.state.quantity].zero)
-        back = theme.back if theme.plain else int(theme.ramp[whole.levels(np.array([value]), len(theme.ramp))[0]])
+    elif value is not None:
+        back = theme.back if theme.plain else int(theme.ramp[shared.levels(np.array([value]), len(theme.ramp))[0]])
         text = compact(value, width) if width >= 3 else " "
     ink = theme.dim if back is None else theme.on(back)
     long = min(width, len(text)) if back is None else width
     if chosen:
         ink, back = theme.on(theme.accent), theme.accent
-    surface.write(rect.x, rect.bottom - 1, fit(text, long), ink, back=back, bold=chosen)
+    shown = fit(text, long, "left" if rect.height > 1 else "centre")
+    turned = chosen and theme.depth == "mono"
+    surface.write(rect.x, rect.bottom - 1, shown, ink, back=back, bold=chosen, reverse=turned)
 
 
-def _below(surface: Surface, rect: Rect, row: Row, scale: Span, state: State, book: Book) -> None:
-    """The scale, and the head under the cursor in words."""
-    theme, y = surface.theme, rect.y
+def _bar(surface: Surface, rect: Rect, rows: list[Row], here: int) -> None:
+    """The scale of the maps, of the open model where each has its own; or why there are none."""
+    row = rows[here]
     if isinstance(row.maps, Failure):
-        y = failed(surface, rect, row.maps)
-    elif isinstance(row.maps, np.ndarray) and rect.height > 1:
+        failed(surface, Rect(rect.x, rect.y, rect.width, 1), row.maps)
+    elif isinstance(row.maps, np.ndarray):
+        state = row.state
         place = row.heads.index(state.head) if state.head in row.heads else 0
         whose = {"head": "each head", "layer": "each model", "model": "all models"}[state.scale]
         label = f"times uniform; scale of {whose}{', log' if state.log else ''}"
         if state.side.difference:
             label = "times uniform, less the pinned model"
-        ramp = diverging(theme) if state.side.difference else None
-        bar(surface, rect.x, y, rect.width, _own(row, place, scale), label, ramp=ramp)
-        y += 1
-    if y < rect.bottom:
-        title = f"{row.run.model} · head {state.head + 1}"
-        surface.write(rect.x, y, title, bold=True, width=min(len(title), rect.width))
-        numbers.flow(surface, Rect(rect.x, y + 1, rect.width, rect.bottom - y - 1), state, book, row.run)
+        ramp = diverging(surface.theme) if state.side.difference else None
+        bar(surface, rect.x, rect.y, rect.width, _own(row, place, _scales(state, rows)[here]), label, ramp=ramp)
+
+
+def _colours(surface: Surface, rect: Rect, rows: list[Row]) -> None:
+    """What the colours of the numbers mean."""
+    column = next((row.column for row in rows if isinstance(row.column, Column)), None)
+    if column is not None:
+        unit, quantity = numbers.unit(column.unit), QUANTITIES[rows[0].state.quantity]
+        title = quantity.title if rect.width >= 50 else quantity.short
+        bar(surface, rect.x, rect.y, rect.width, _shared(rows), f"{title}{f', {unit}' if unit else ''}")
+
+
+def _words(surface: Surface, rect: Rect, row: Row, state: State, book: Book) -> int:
+    """The head under the cursor in words, the chosen number first; returns the row below."""
+    if rect.height < 1:
+        return rect.y
+    title = f"{_name(row.run)} · head {state.head + 1}"
+    x = surface.write(rect.x, rect.y, title, bold=True, width=min(len(title), rect.width)) + 2
+    if isinstance(row.column, Column) and row.state.layer < len(row.column.values):
+        value = number(float(row.column.values[row.state.layer, state.head]))
+        x = surface.write(x, rect.y, f"{QUANTITIES[state.quantity].short} ", surface.theme.dim)
+        surface.write(x, rect.y, value, surface.theme.accent, bold=True, width=max(0, min(len(value), rect.right - x)))
+    below = Rect(rect.x, rect.y + 1, rect.width, min(WORDS - 1, rect.height - 1))
+    return numbers.flow(surface, below, state, book, row.run)
+
+
+def _one_of_each(surface: Surface, rect: Rect, rows: list[Row], here: int) -> None:
+    """The map of one head of every model, that of the cursor's column: for pages without room for those of all."""
+    state = rows[here].state
+    at = rows[here].heads.index(state.head) if state.head in rows[here].heads else 0
+    shown = [
+        replace(row, heads=row.heads[at : at + 1], maps=row.maps[at : at + 1])
+        for row in rows
+        if isinstance(row.maps, np.ndarray) and at < len(row.maps)
+    ]
+    scales, ramp = _scales(state, shown), diverging(surface.theme) if state.side.difference else None
+    pitch, y = (rect.width + 1) // len(rows), rect.y
+    for row, scale in zip(shown, scales, strict=True):
+        assert isinstance(row.maps, np.ndarray)
+        number_of = next(i for i, each in enumerate(rows) if each.run is row.run)
+        x = rect.x + number_of * pitch
+        drawn = heat(surface, x, rect.y, row.maps[0], _own(row, 0, scale), 1, ramp=ramp)
+        text = f"{number_of + 1}: {row.heads[0] + 1}" if pitch < 12 else f"{_name(row.run)} {row.heads[0] + 1}"
+        ink = surface.theme.accent if number_of == here else surface.theme.dim
+        surface.write(x, drawn.bottom, fit(text, min(len(text), pitch - 1)), ink, bold=number_of == here)
+        y = drawn.bottom + 1
+    mine = next((i for i, row in enumerate(shown) if row.run is rows[here].run), None)
+    if mine is not None and y < rect.bottom:
+        _bar(surface, Rect(rect.x, y, rect.width, 1), shown, mine)

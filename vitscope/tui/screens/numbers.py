@@ -7,6 +7,7 @@ import math
 import numpy as np
 from rich.cells import cell_len
 
+from vitscope.derive.offset import magnitude
 from vitscope.store.reader import Run
 from vitscope.tui.book import OPT_IN, QUANTITIES, Book
 from vitscope.tui.library import Column, Failure, Numbers
@@ -16,6 +17,7 @@ from vitscope.tui.render.words import SCORES, TAGS, glyph, number, sentence
 from vitscope.tui.screens.frame import failed
 from vitscope.tui.state import State
 
+SLIGHT = 0.05  # patches: less of an offset has no direction worth an arrow
 COMPASS = "→↗↑↖←↙↓↘"
 
 
@@ -63,16 +65,17 @@ def lines(state: State, book: Book, run: Run) -> list[tuple[str, str, str, str]]
         rows.append((label, number(float(column.values[place])), unit(column.unit), spread))
         vector = book.offsets(run) if name == "offset" else None
         if isinstance(vector, np.ndarray):
-            rows[-1] = (label, f"{rows[-1][1]} {direction(vector[place])}", rows[-1][2], "")
+            far = float(magnitude(vector[place])) > SLIGHT * run.geometry.step
+            rows[-1] = (label, f"{rows[-1][1]} {direction(vector[place])}" if far else rows[-1][1], rows[-1][2], "")
     return rows
 
 
 def flow(surface: Surface, rect: Rect, state: State, book: Book, run: Run) -> int:
-    """Numbers with units, then tags, one after the other as in a text; returns the row below."""
+    """Tags, then numbers with units, one after the other as in a text; returns the row below."""
     found = book.tags(run)
     mine = found[state.layer][state.head] if isinstance(found, list) else []
-    entries = [(label, value, stored) for label, value, stored, _ in lines(state, book, run)]
-    entries += [(sentence(tag.name, tag.detail), number(tag.score, 2), SCORES.get(tag.name, "")) for tag in mine]
+    entries = [(sentence(tag.name, tag.detail), number(tag.score, 2), SCORES.get(tag.name, "")) for tag in mine]
+    entries += [(label, value, stored) for label, value, stored, _ in lines(state, book, run)]
     x, y = rect.x, rect.y
     for label, value, what in entries:
         wide = cell_len(f"{label} {value} {what}")

@@ -15,6 +15,7 @@ from vitscope.tui.state import State
 
 EIGHTHS = " ▁▂▃▄▅▆▇█"
 MOST = 6  # patches that are named
+NARROW = 14  # columns that a histogram needs
 TALLEST = 4  # lines of bars
 
 
@@ -37,7 +38,7 @@ def most(values: np.ndarray, count: int) -> list[tuple[int, int, float]]:
 
 def draw(surface: Surface, rect: Rect, state: State, book: Book, run: Run) -> int:
     """Both, as far as there is room, the histogram with bars as tall as the list allows; returns the row below."""
-    if rect.height >= 4 and rect.width >= 20:
+    if rect.height >= 4 and rect.width >= NARROW:
         tall = max(1, min(TALLEST, rect.height - 2 - (3 if rect.height >= 7 else 0)))
         y = histogram(surface, Rect(rect.x, rect.y, rect.width, tall + 2), state, book, run)
         if rect.bottom - y < 3:
@@ -58,8 +59,9 @@ def histogram(surface: Surface, rect: Rect, state: State, book: Book, run: Run) 
     merged = -(-len(shares) // rect.width)  # distances that share a bar
     bars = np.add.reduceat(shares, np.arange(0, len(shares), merged))
     top = float(bars.max(initial=0)) or 1.0
-    title, beside = "attention by distance", f", up to {top:.0%}"
-    surface.write(rect.x, rect.y, title + beside * (len(title + beside) <= rect.width), theme.dim, width=rect.width)
+    titles = [f"attention by distance, up to {top:.0%}", "attention by distance", "by distance"]
+    title = next(title for title in titles if len(title) <= max(rect.width, len(titles[-1])))
+    surface.write(rect.x, rect.y, title, theme.dim, width=rect.width)
     tall = rect.height - 2
     for i, share in enumerate(bars.tolist()):
         eighths = round(8 * tall * share / top) if share > 0 else 0

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from vitscope.store.reader import Run
+from vitscope.tui import searching
 from vitscope.tui.book import Book
 from vitscope.tui.library import Failure
 from vitscope.tui.measures import Saliency
@@ -41,7 +44,8 @@ def draw(surface: Surface, rect: Rect, state: State, book: Book) -> None:
     side = peek.width(rect)
     width = rect.width - (side + 4 if side else 0)
     low = _legend(surface, Rect(rect.x, rect.y + 1, width, rect.height - 1), found, mode)
-    dots.draw(surface, Rect(rect.x, low, width, rect.bottom - low), _dots(state, found, mode))
+    shown = replace(_dots(state, found, mode), found=searching.matches(book, state, run))
+    dots.draw(surface, Rect(rect.x, low, width, rect.bottom - low), shown)
     if side:
         peek.draw(surface, Rect(rect.right - side, rect.y + 2, side, rect.height - 2), state, book, run)
 
