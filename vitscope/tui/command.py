@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 from vitscope.errors import UnknownName, VitscopeError
 from vitscope.store.text import printable
+from vitscope.tui import queries
 from vitscope.tui.palettes import RAMPS
 from vitscope.tui.place import VIEWS, resolved, spelled, trail
 from vitscope.tui.prompt import Prompt, prompt, remembered
@@ -78,6 +79,9 @@ COMMANDS: dict[str, Command] = {
     "palette": Command("colours of maps", lambda _state, _facts: RAMPS, _palette),
     "number": Command("what heads are coloured by", lambda _state, facts: facts.quantities, _number),
     "export": Command("write what is shown into FILE.svg .png .csv .json .npy", lambda _state, _facts: (), _export),
+    "save": Command("keep the query for heads under NAME", queries.names, queries.save),
+    "search": Command("search for heads with a saved query", queries.names, queries.search),
+    "forget": Command("forget a saved query", queries.names, queries.forget),
     "theme": Command("light or dark", lambda _state, _facts: ("light", "dark"), _theme),
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from vitscope.tui import command, exporting, finding, moves, opening
+from vitscope.tui import command, exporting, finding, moves, opening, queries
 from vitscope.tui.bindings import BINDINGS, Binding
 from vitscope.tui.prompt import Prompt, Purpose, typed
 from vitscope.tui.state import Facts, State, View, jumped
@@ -65,7 +65,13 @@ TAKE: dict[Purpose, Callable[[State, Facts, str], State]] = {
 FOLLOW: dict[Purpose, Callable[[State, Facts, str], State]] = {"find": finding.follow}
 """What follows every letter of a line while it is typed; purposes that wait for Enter are not here."""
 
+
+def _terms(state: State, facts: Facts, text: str) -> list[command.Option]:
+    return [command.Option(line, about) for line, about in queries.options(state, facts, text)]
+
+
 COMPLETE: dict[Purpose, Callable[[State, Facts, str], list[command.Option]]] = {
+    "find": _terms,
     "command": options,
     "export": exporting.options,
 }

@@ -1,4 +1,4 @@
-"""What the browser remembers from one start to the next: for every cache, where one was and how it looked.
+"""What the browser remembers from one start to the next: of every cache where one was, and queries that were saved.
 
 One small JSON file in the user's folder for state (`$VITSCOPE_STATE` names another folder). It is never needed: a file
 that cannot be read or makes no sense is passed over, and one that cannot be written is left alone.
@@ -39,18 +39,37 @@ def folder() -> Path:
 
 def recall(cache: Path) -> Memory | None:
     """What is remembered of a cache."""
-    return _read().get(_key(cache))
+    return _stored()[0].get(_key(cache))
 
 
 def remember(cache: Path, memory: Memory) -> None:
     """Keep it, and forget the caches that were left longest ago."""
-    every = _read() | {_key(cache): Memory(memory.place, memory.palette, memory.light, time.time())}
-    newest = sorted(every.items(), key=lambda item: -item[1].when)[:MOST]
-    text = json.dumps({"version": 1, "caches": {key: asdict(value) for key, value in newest}}, indent=1) + "\n"
+    caches, saved = _stored()
+    every = caches | {_key(cache): Memory(memory.place, memory.palette, memory.light, time.time())}
+    _write(dict(sorted(every.items(), key=lambda item: -item[1].when)[:MOST]), saved)
+
+
+def queries() -> tuple[tuple[str, str], ...]:
+    """Queries for heads that were saved, by name."""
+    return tuple(sorted(_stored()[1].items()))
+
+
+def keep_queries(before: tuple[tuple[str, str], ...], after: tuple[tuple[str, str], ...]) -> None:
+    """Keep what has changed of the queries since `queries` was asked; others may have saved some meanwhile."""
+    if before == after:
+        return
+    caches, kept = _stored()
+    gone = dict(before).keys() - dict(after).keys()
+    new = {name: query for name, query in after if (name, query) not in before}
+    _write(caches, {name: query for name, query in (kept | new).items() if name not in gone})
+
+
+def _write(caches: dict[str, Memory], saved: dict[str, str]) -> None:
+    every = {"version": 1, "caches": {key: asdict(value) for key, value in caches.items()}, "queries": saved}
     with suppress(OSError, VitscopeError):
         _file().parent.mkdir(parents=True, exist_ok=True)
         with atomic(_file()) as target:
-            target.write(text.encode())
+            target.write((json.dumps(every, indent=1, ensure_ascii=False) + "\n").encode())
 
 
 def _file() -> Path:
@@ -61,14 +80,17 @@ def _key(cache: Path) -> str:
     return os.fspath(cache.absolute())
 
 
-def _read() -> dict[str, Memory]:
+def _stored() -> tuple[dict[str, Memory], dict[str, str]]:
+    """What the file holds of caches and of queries; nothing where it makes no sense."""
     try:
         if _file().stat().st_size > LARGEST:
-            return {}
+            return {}, {}
         stored = json.loads(_file().read_text("utf-8"))
-        return {key: _memory(value) for key, value in stored["caches"].items()}
+        caches = {key: _memory(value) for key, value in stored["caches"].items()}
+        saved = stored.get("queries", {}).items()
+        return caches, {name: query for name, query in saved if isinstance(query, str) and (name + query).isprintable()}
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        return {}
+        return {}, {}
 
 
 def _memory(value: dict[str, object]) -> Memory:

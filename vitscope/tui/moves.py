@@ -34,7 +34,8 @@ def last_place(state: State, _facts: Facts) -> State:
     if state.last is None:
         return replace(state, message="there is no place before this one yet")
     here = replace(state, last=None, message="")
-    return replace(state.last, last=here, light=state.light, palette=state.palette, commands=state.commands)
+    there = replace(state.last, last=here, commands=state.commands, queries=state.queries)
+    return replace(there, light=state.light, palette=state.palette)
 
 
 def step_run(by: int) -> Move:

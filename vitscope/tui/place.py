@@ -82,7 +82,8 @@ def spelled(state: State, known: Sequence[Known]) -> str:
 def resolved(text: str, known: Sequence[Known], look: State) -> State:
     """The state of a place, with theme and palette of `look`; UnknownName, ViewError for what is not there."""
     place = parse(text)
-    state = State(light=look.light, palette=look.palette, side=look.side, cursor=look.cursor, commands=look.commands)
+    state = State(light=look.light, palette=look.palette, side=look.side, cursor=look.cursor)
+    state = replace(state, commands=look.commands, queries=look.queries)
     if not place.model:
         if place.view in {None, "runs"}:
             return state

@@ -7,7 +7,7 @@ from typing import Literal
 
 Purpose = Literal["find", "command", "open", "export"]
 
-KEYS = "⏎ take  esc leave  ctrl+u empty"
+KEYS = "⏎ take  tab complete  esc leave  ctrl+u empty"
 
 
 @dataclass(frozen=True)

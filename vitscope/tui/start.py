@@ -32,11 +32,14 @@ def browse(cache: Path, place: str | None = None, *, light: bool | None = None, 
     state = replace(starting(cache, place), light=usual)
     if place is None and not fresh:
         state = left(cache, state)
+    state = replace(state, queries=memory.queries())
+    saved = state.queries
     from vitscope.tui.app import Browser  # noqa: PLC0415 (which imports Textual)
 
     browser = Browser(cache, state, detect(os.environ))
     browser.run(mouse=False)
     state = browser.state
+    memory.keep_queries(saved, state.queries)
     if browser.crash is not None:
         about = f"at {spelled(state, browser.book.known())}, {browser.size.width} × {browser.size.height}"
         memory.remember(cache, memory.Memory("@runs", state.palette))  # the next start is not led into the same crash

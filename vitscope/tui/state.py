@@ -89,6 +89,7 @@ class State:
     scroll: int = 0  # of the help
     message: str = ""  # shown in the footer until the next key
     commands: tuple[str, ...] = ()  # lines that were typed after ":"
+    queries: tuple[tuple[str, str], ...] = ()  # for heads, saved under names
     last: State | None = None  # the page before this one; it has none itself
     asked: tuple[str, str] | None = None  # what the application is to do now, and with what
     leaving: bool = False  # ctrl+c was pressed once

@@ -17,6 +17,8 @@ def draw(surface: Surface, state: State, book: Book) -> None:
     line = state.prompt
     if line is None or line.purpose not in keys.COMPLETE or surface.height < 4:
         return
+    if line.purpose in keys.FOLLOW and line.stem is None:
+        return  # what is typed shows on the page at once, and the list would hide it: Tab asks for it
     theme = surface.theme
     stem = line.text if line.stem is None else line.stem
     found = keys.COMPLETE[line.purpose](state, book.facts(state), stem)

@@ -53,8 +53,9 @@ def draw(surface: Surface, rect: Rect, state: State, book: Book) -> None:
     place = Rect(rect.x, top, rect.width - (side + 3 if side else 0), rect.bottom - top - below)
     _list(surface, place, state, found)
     if below:
-        names = f"numbers: {', '.join(('layer', 'head', *found.heads.numbers))}"
-        surface.write(rect.x, rect.bottom - 1, names, surface.theme.dim, width=place.width)
+        lines = wrap(f"numbers: {', '.join(('layer', 'head', *found.heads.numbers))}", place.width - 2)
+        names = lines[0] + (" …" if len(lines) > 1 else "")
+        surface.write(rect.x, rect.bottom - 1, names, surface.theme.dim)
     shown = searching.preview(book, state, run)
     if side and shown:
         _preview(surface, Rect(rect.right - side, top, side, rect.bottom - top), *shown, book)

@@ -49,7 +49,8 @@ ABOUT: dict[View, str] = {
     "these turned round by a minus (-tag:global). A | begins other terms of which all may hold instead. sort:NAME "
     "puts small numbers first, sort:-NAME large ones. Names may be shortened. offset is a length in image sides, right "
     "and down are its parts, on-cls is attention on that token. f ranks by the likeness of AAAMs: 1 is the same shape. "
-    "Heads that fit are underlined among all heads, and n goes from one to the next; an empty query ends that.",
+    "Heads that fit are underlined among all heads, and n goes from one to the next; an empty query ends that. Tab "
+    "completes a word; `:save NAME` keeps a query, which Tab offers and `:search NAME` asks again at any later start.",
     "layer": "All heads of one layer for the same query token, in maps as large as fit; below each its index, the "
     "number that v changes, and its tags.",
     "saliency": "Intersection over union of every head's foreground with masks of objects: the smallest set of patches "
