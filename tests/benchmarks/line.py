@@ -24,8 +24,9 @@ from tests.benchmarks.terminal import FRAME_END, Terminal
 WINDOW = 2 << 20  # bytes on their way before the program has to wait: sshd's buffers and TCP's window
 PACKET = 1400  # bytes that travel together
 UNSEEN = re.compile(
-    rb"\x1b\[(\?2026[hl$]p?|6n|c|\?25[hl]|\?\d+\$p)|\s"
+    rb"\x1b\[(\?2026[hl$]p?|6n|c|\?25[hl]|\?\d+\$p|\d+;\d+H)|\s"
 )  # of what is sent, what changes nothing on the screen
+FRAME_ASKED = b"\x1b[6n"
 REPEAT = 30.0  # key presses a second while a key is held
 
 
@@ -55,8 +56,12 @@ class Line(Terminal):
         self.rate, self.trip = rate, trip
         self._there: deque[tuple[float, bytes]] = deque()  # packets by the time of their arrival
         self._back: deque[tuple[float, bytes]] = deque()
+        self._end = b""  # of what the program wrote: the beginning of a question, perhaps
         self._free = 0.0  # when all that is in the buffer has been sent
         self.arrivals: list[tuple[float, bytes]] = []  # what the terminal has been sent, and when
+        self.released = 0.0  # when the key was that was held last
+        self.asked = self.answered = 0  # questions after frames, and those whose answers the program has got
+        self.behind = 0  # most questions that were not answered at a time while a key was held
         super().__init__(command, columns=columns, rows=rows, environment=environment)
 
     def send(self, data: bytes) -> None:
@@ -79,17 +84,18 @@ class Line(Terminal):
     def hold(self, keys: str | Callable[[int], str], seconds: float, quiet: float = 1.5) -> Held:
         """Press a key REPEAT times a second (or the n-th of many), then wait until nothing has come for `quiet`."""
         self.arrivals.clear()
+        self.behind = 0
         presses = round(seconds * REPEAT)
         start = time.perf_counter()
         for n in range(presses):
             while (left := start + n / REPEAT - time.perf_counter()) > 0:
                 self.read(left)
             self.send((keys if isinstance(keys, str) else keys(n)).encode())
-        released = time.perf_counter()
+        self.released = time.perf_counter()
         self.settle(quiet, 60.0)
         changes = [when for when, data in self.arrivals if UNSEEN.sub(b"", data)]
         data = b"".join(data for _, data in self.arrivals)
-        return Held(max([0.0, *(when - released for when in changes)]), data.count(FRAME_END), len(data), presses)
+        return Held(max([0.0, *(when - self.released for when in changes)]), data.count(FRAME_END), len(data), presses)
 
     def _arrived(self) -> bytes:
         """What has arrived at the terminal by now, which answers what is asked in it."""
@@ -110,6 +116,7 @@ class Line(Terminal):
             data = self._back.popleft()[1]
             if self._pty >= 0:
                 os.write(self._pty, data)
+                self.answered += data.endswith(b"R")
         waiting = max(0.0, self._free - time.perf_counter()) * self.rate
         if self._pty < 0 or waiting >= WINDOW:
             time.sleep(max(0.0, min(timeout, 0.01)))
@@ -124,6 +131,9 @@ class Line(Terminal):
 
     def _put(self, data: bytes) -> None:
         """Put what the program wrote on the line."""
+        self.asked += (self._end + data).count(FRAME_ASKED)
+        self._end = data[1 - len(FRAME_ASKED) :]
+        self.behind = max(self.behind, self.asked - self.answered)
         for start in range(0, len(data), PACKET):
             packet = data[start : start + PACKET]
             self._free = max(self._free, time.perf_counter()) + len(packet) / self.rate

@@ -24,8 +24,8 @@ ANSWERS = {
     b"\x1b[c": b"\x1b[?62;22c",
     b"\x1b[6n": b"\x1b[1;1R",
 }
-QUESTION = re.compile(b"|".join(map(re.escape, ANSWERS)))
-BEGUN = re.compile(rb"\x1b(\[[?\d$]{0,8})?$")  # what may become a question with the next bytes
+QUESTION = re.compile(rb"(?:\x1b\[(\d+;\d+)H)?(" + b"|".join(map(re.escape, ANSWERS)) + rb")")
+BEGUN = re.compile(rb"\x1b(\[([?\d;$]{0,8}(H(\x1b(\[6?)?)?)?)?)?$")  # what may become a question with the next bytes
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,10 @@ class Frame:
 
 
 class Answers:
-    """What a terminal sends back for the questions in what it is sent, however that is cut into pieces."""
+    """What a terminal sends back for the questions in what it is sent, however that is cut into pieces.
+
+    Where the cursor is, is known right after it has been put somewhere; otherwise the answer is 1;1.
+    """
 
     def __init__(self) -> None:
         self._rest = b""
@@ -48,7 +51,11 @@ class Answers:
         text = self._rest + data
         begun = BEGUN.search(text)
         self._rest = begun[0] if begun else b""
-        return [ANSWERS[question] for question in QUESTION.findall(text)]
+        return [_answer(place, question) for place, question in QUESTION.findall(text)]
+
+
+def _answer(place: bytes, question: bytes) -> bytes:
+    return b"\x1b[%bR" % place if place and question == b"\x1b[6n" else ANSWERS[question]
 
 
 class Terminal:

@@ -33,8 +33,8 @@ def test_an_answer_takes_a_round_trip_more():
 
 
 def test_a_terminal_answers_each_question_once_wherever_it_is_cut():
-    text = b"a\x1b[6n\x1b[6nb\x1b[?2026$p\x1b[31m\x1b[c"
-    expected = [ANSWERS[b"\x1b[6n"], ANSWERS[b"\x1b[6n"], ANSWERS[b"\x1b[?2026$p"], ANSWERS[b"\x1b[c"]]
+    text = b"a\x1b[6n\x1b[2;15H\x1b[6nb\x1b[?2026$p\x1b[31m\x1b[c\x1b[3;4Hc\x1b[6n"
+    expected = [b"\x1b[1;1R", b"\x1b[2;15R", ANSWERS[b"\x1b[?2026$p"], ANSWERS[b"\x1b[c"], b"\x1b[1;1R"]
     for cut in range(len(text) + 1):
         answers = Answers()
         assert answers.to(text[:cut]) + answers.to(text[cut:]) == expected

@@ -38,6 +38,10 @@ def browse(
         Theme | None,
         typer.Option(help="Of the page; else $VITSCOPE_THEME, then what the terminal says.", show_default=False),
     ] = None,
+    no_mouse: Annotated[
+        bool,
+        typer.Option("--no-mouse", help="Leave the mouse to the terminal, to select text with it.", show_default=False),
+    ] = False,
     screenshot: Annotated[
         Path | None,
         typer.Option(
@@ -92,7 +96,7 @@ def browse(
 
     from vitscope.tui.start import browse as start
 
-    start(folder, place, light=light, fresh=fresh)
+    start(folder, place, light=light, fresh=fresh, mouse=False if no_mouse else None)
 
 
 def _list_keys() -> None:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import signal
 from collections import OrderedDict
 from dataclasses import replace
 from pathlib import Path
 
 from textual import work
-from textual.app import App, ComposeResult
 from textual.binding import Binding
 from textual.events import Key, Paste, Resize
 from textual.worker import get_current_worker
@@ -17,7 +14,7 @@ from textual.worker import get_current_worker
 from vitscope.errors import VitscopeError
 from vitscope.store.reader import Run
 from vitscope.store.text import printable
-from vitscope.tui import growth, keys, opening, readers
+from vitscope.tui import growth, keys, mouse, opening, readers
 from vitscope.tui.actions import perform
 from vitscope.tui.book import Book
 from vitscope.tui.colors import Depth
@@ -28,21 +25,20 @@ from vitscope.tui.messages import Completed, Grown, Listed, Loaded, Looked
 from vitscope.tui.needs import needs
 from vitscope.tui.opening import Asked
 from vitscope.tui.prompt import Prompt, inserted, prompt
+from vitscope.tui.render.surface import Surface
 from vitscope.tui.screens import draw
+from vitscope.tui.stage import Stage
 from vitscope.tui.state import State
-from vitscope.tui.widgets.canvas import Canvas
 
 NAMES = 20  # of files that are named at most
 PATIENCE = 0.03  # seconds that an old frame stays while a new one's numbers are read
 
 
-class Browser(App[None]):
+class Browser(Stage):
     """The browser over one cache."""
 
     TITLE = "vitscope"
-    ENABLE_COMMAND_PALETTE = False
     BINDINGS = [Binding("ctrl+c", "key('ctrl+c')", priority=True, show=False)]  # noqa: RUF012
-    CSS = "Screen { layers: base; overflow: hidden; }"
 
     def __init__(self, cache: Path, state: State, depth: Depth) -> None:
         super().__init__()
@@ -56,15 +52,9 @@ class Browser(App[None]):
         self._stale: set[Item] = set()  # being read while their run changed
         self._late = False
 
-    def compose(self) -> ComposeResult:
-        """One widget that is the page."""
-        yield Canvas()
-
     def on_mount(self) -> None:
-        """Leave properly when told to by a signal, and look through the cache."""
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, self.exit, None, 128 + number)
+        """Look through the cache, now and then."""
+        self.obey_signals()
         self.list_runs(anew=True)
         self.set_interval(PERIOD, self.look_again)
 
@@ -100,15 +90,28 @@ class Browser(App[None]):
         if before.prompt is not None and before.prompt.purpose == "open" and key == "tab":
             self.complete(before.prompt)
             return
-        after = keys.press(before, key, self.book.facts(before))
-        self.state = after
+        self.become(keys.press(before, key, self.book.facts(before)))
+
+    def become(self, after: State) -> None:
+        """Take on a state, do what it asks for, and show it."""
+        before, self.state = self.state, after
         if after.quit is not None:
-            self.exit(return_code=after.quit)
+            self.leave(after.quit)
             return
         if after.opening.asked is not before.opening.asked:
             self._ask(before)
         perform(self)
         self.update()
+
+    def click(self, x: int, y: int) -> None:
+        """Do what the page has at that place."""
+        action = self.shown.at(x, y)
+        if action is not None:
+            self.become(mouse.clicked(self.state, action, self.book.facts(self.state)))
+
+    def wheel(self, by: int) -> None:
+        """Move along what the page goes through."""
+        self.become(mouse.wheeled(self.state, by, self.book.facts(self.state)))
 
     def _ask(self, before: State) -> None:
         """Give up what was asked for before, and have what is asked for now looked at."""
@@ -174,12 +177,6 @@ class Browser(App[None]):
         self.state = replace(self.state, message=sentence)
         self.update()
 
-    def send(self, sequence: str) -> None:
-        """Send the terminal something that shows nothing."""
-        if self._driver is not None and sequence:
-            self._driver.write(sequence)
-            self._driver.flush()
-
     def update(self) -> None:
         """Draw the state if all it shows is there; otherwise have that read, and draw without it only if it is late."""
         missing = self.unread()
@@ -202,19 +199,10 @@ class Browser(App[None]):
         waits = busy or self.state.opening.asked is not None
         return self.book.listing is not None and not waits and not self.unread()
 
-    @property
-    def crash(self) -> Exception | None:
-        """What ended the browser although nobody asked for it."""
-        return self._exception
-
-    def draw(self) -> None:
-        """Put the page of the present state on the canvas."""
+    def page(self, width: int, height: int) -> Surface:
+        """The page of the present state."""
         self._late = False
-        size, canvas = self.size, next(iter(self.query(Canvas)), None)
-        if canvas is None:  # the cache was read before Textual had put it there
-            self.call_after_refresh(self.draw)
-        elif size.width and size.height:
-            canvas.show(draw(self.state, self.book, size.width, size.height, self.depth))
+        return draw(self.state, self.book, width, height, self.depth)
 
     def read(self, items: list[Item]) -> None:
         """Have items read that are not being read already; what an earlier page wanted and nobody began is dropped."""
@@ -284,7 +272,3 @@ class Browser(App[None]):
     def on_grown(self, _event: Grown) -> None:
         """Look through it again."""
         self.list_runs(anew=False)
-
-    def _fatal_error(self) -> None:
-        """End without Textual's own page about the error: `browse` writes a log and says one sentence."""
-        self._close_messages_no_wait()

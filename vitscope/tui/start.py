@@ -18,12 +18,21 @@ from vitscope.tui.keymap import remapped
 from vitscope.tui.palettes import RAMPS
 from vitscope.tui.place import spelled, starting
 from vitscope.tui.state import State
+from vitscope.tui.terminal import settings
 
 
-def browse(cache: Path, place: str | None = None, *, light: bool | None = None, fresh: bool = False) -> None:
+def browse(
+    cache: Path,
+    place: str | None = None,
+    *,
+    light: bool | None = None,
+    fresh: bool = False,
+    mouse: bool | None = None,
+) -> None:
     """Open the browser over `cache`, at `place` if there is one (see `place`), else where it was left the last time.
 
-    `light` chooses the theme; None: what the environment says. `fresh` starts at the list of runs. Never returns:
+    `light` chooses the theme; None: what the environment says. `fresh` starts at the list of runs. `mouse`: whether it
+    takes clicks, which the terminal would use to select text; None: as the settings say, else yes. Never returns:
     raises SystemExit with 0, 1 after a crash, 130 after ctrl+c, 128 + n after signal n. Raises VitscopeError before the
     screen is touched when there is no such place.
     """
@@ -34,10 +43,12 @@ def browse(cache: Path, place: str | None = None, *, light: bool | None = None, 
         state = left(cache, state)
     state = replace(state, queries=memory.queries())
     saved = state.queries
+    clicks = config.get("mouse") != "off" if mouse is None else mouse
+    os.environ |= settings(os.environ)
     from vitscope.tui.app import Browser  # noqa: PLC0415 (which imports Textual)
 
     browser = Browser(cache, state, detect(os.environ))
-    browser.run(mouse=False)
+    browser.run(mouse=clicks)
     state = browser.state
     memory.keep_queries(saved, state.queries)
     if browser.crash is not None:

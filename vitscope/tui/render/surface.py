@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from rich.cells import cell_len, get_character_cell_size
 
 from vitscope.tui.palettes import Theme
+
+if TYPE_CHECKING:
+    from vitscope.tui.moves import Move
 
 HALF = ord("▀")  # upper half block: two pixels in one cell, the foreground above, the background below
 BOLD, REVERSE, UNDERLINE = 1, 2, 4
@@ -36,6 +40,17 @@ class Rect:
         return self.y + self.height
 
 
+Action: TypeAlias = "str | Move"
+"""What a click does: presses a key, or makes a move."""
+
+
+class Spot(NamedTuple):
+    """A part of a page that can be clicked; `pick` gives what that does, for a column and a row of it."""
+
+    rect: Rect
+    pick: Callable[[int, int], Action]
+
+
 class Surface:
     """A grid of cells that pages draw on. Everything outside of it is cut off without complaint.
 
@@ -50,6 +65,7 @@ class Surface:
         self.fore = np.full(shape, theme.text, dtype=np.int32)
         self.back = np.full(shape, theme.back, dtype=np.int32)
         self.attr = np.zeros(shape, dtype=np.uint8)
+        self.spots: list[Spot] = []
 
     @property
     def rect(self) -> Rect:
@@ -89,6 +105,21 @@ class Surface:
             if back is not None:
                 self.back[part] = back
         return x + len(codes)
+
+    def spot(self, rect: Rect, action: Action) -> None:
+        """A click on `rect` does `action`."""
+        self.spots.append(Spot(rect, lambda _column, _row: action))
+
+    def spread(self, rect: Rect, pick: Callable[[int, int], Action]) -> None:
+        """A click on `rect` does what `pick` says for the column and row in it."""
+        self.spots.append(Spot(rect, pick))
+
+    def at(self, x: int, y: int) -> Action | None:
+        """What a click at (x, y) does, if anything; what was drawn last lies on top."""
+        for rect, pick in reversed(self.spots):
+            if rect.x <= x < rect.right and rect.y <= y < rect.bottom:
+                return pick(x - rect.x, y - rect.y)
+        return None
 
     def fill(self, rect: Rect, back: int, *, reverse: bool = False) -> None:
         """Give every cell of `rect` a background."""

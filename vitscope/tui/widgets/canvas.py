@@ -19,6 +19,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from vitscope.tui.colors import Depth
+from vitscope.tui.palettes import RAMPS, theme
 from vitscope.tui.render.encode import Row, difference, encode, row, runs
 from vitscope.tui.render.surface import BOLD, REVERSE, UNDERLINE, Surface
 
@@ -30,18 +31,23 @@ class Line:
         self.wanted = wanted
         self.depth: Depth = depth
         self.shown: Row | None = None
+        self.sent = 0  # characters
 
     def whole(self) -> str:
         """Terminal output of all of it; from now on the terminal shows it."""
         self.shown = self.wanted
-        return encode(self.wanted, self.depth)
+        return self._counted(encode(self.wanted, self.depth))
 
     def change(self) -> str:
         """Terminal output that brings the line up to date, from its first column on."""
         if self.shown is None:
             return self.whole()
         before, self.shown = self.shown, self.wanted
-        return difference(before, self.wanted, self.depth)
+        return self._counted(difference(before, self.wanted, self.depth))
+
+    def _counted(self, text: str) -> str:
+        self.sent += len(text)
+        return text
 
     def dirty(self) -> tuple[int, int] | None:
         """First column and column after the last that the terminal has to be told about."""
@@ -124,11 +130,13 @@ class Canvas(Widget):
 
     def __init__(self) -> None:
         super().__init__()
+        self.surface: Surface = Surface(0, 0, theme("mono", light=False, palette=RAMPS[0]))
         self._lines: list[Line] = []
         self._size = Size(0, 0)
 
     def show(self, surface: Surface) -> None:
         """Bring the terminal up to date with `surface`."""
+        self.surface = surface
         size = Size(surface.width, surface.height)
         rows = [row(surface, y) for y in range(surface.height)]
         depth = surface.theme.depth
@@ -145,6 +153,13 @@ class Canvas(Widget):
                 dirty.append(Region(span[0], y, span[1] - span[0], 1))
         if dirty:
             self.refresh(*dirty)
+
+    def sent(self) -> int:
+        """Characters that the terminal has been sent since the last call."""
+        size = sum(line.sent for line in self._lines)
+        for line in self._lines:
+            line.sent = 0
+        return size
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """The lines of `crop`; blank ones where the page has not been drawn for this size yet."""
