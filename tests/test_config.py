@@ -38,6 +38,7 @@ EXAMPLES = {
     "precision": "bf16",
     "batch_size": 16,
     "workers": 0,
+    "mouse": "off",
 }
 
 
