@@ -12,9 +12,10 @@ import typer
 from typer.core import TyperGroup
 
 from vitscope import __version__
-from vitscope.cli import browse, cache, config, demo, doctor, evaluate, extract, models, show
+from vitscope.cli import browse, cache, config, demo, doctor, evaluate, export, extract, models, show
 from vitscope.cli.options import Quiet, Verbose
-from vitscope.cli.talk import Talk, fail
+from vitscope.cli.record import broken, emit
+from vitscope.cli.talk import Talk, clean, fail
 from vitscope.errors import VitscopeError
 
 INTERRUPTED = "interrupted; what was finished is kept: run the same command again to go on"
@@ -42,11 +43,22 @@ class Program(TyperGroup):
             hang_up()
             raise typer.Exit(0) from None
         except VitscopeError as error:
-            fail(str(error))
+            _failed(str(error), error.exit_code)
             raise typer.Exit(error.exit_code) from None
         except KeyboardInterrupt:
-            fail(INTERRUPTED)
+            _failed(INTERRUPTED, 130)
             raise typer.Exit(130) from None
+        except Exception as error:
+            if not (hasattr(error, "exit_code") or isinstance(error, typer.Abort)):  # else Typer's own ways out
+                broken(error)
+            raise
+
+
+def _failed(sentence: str, code: int) -> None:
+    """Say it to whoever listens: a person, a log, a script. Nothing where another rank says it."""
+    fail(sentence)
+    if sentence:
+        emit("error", message=clean(sentence), exit_code=code)
 
 
 app = typer.Typer(
@@ -93,6 +105,7 @@ app.command("evaluate", rich_help_panel=WORK)(evaluate.evaluate)
 app.command("models", rich_help_panel=WORK)(models.models)
 app.command("show", rich_help_panel=LOOK)(show.show)
 app.command("browse", rich_help_panel=LOOK)(browse.browse)
+cache.app.command("export")(export.export)
 app.add_typer(cache.app, name="cache", rich_help_panel=CARE)
 app.command("config", rich_help_panel=CARE)(config.config)
 app.command("doctor", rich_help_panel=CARE)(doctor.doctor)

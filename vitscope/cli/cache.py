@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from vitscope.cli.complete import run_names
 from vitscope.cli.options import CacheFolder, Quiet, Verbose, cache_folder
+from vitscope.cli.record import Json, LogFile, begin, emit, json_asked
 from vitscope.cli.talk import Talk, clean, result
 from vitscope.cli.watch import duration, watch
 from vitscope.errors import DamagedError, StoreError
@@ -29,7 +31,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 RUN_HELP = "A run: its model, or (the beginning of) its folder's name."
-OneRun = Annotated[str | None, typer.Argument(metavar="RUN", help=RUN_HELP, show_default=False)]
+OneRun = Annotated[
+    str | None, typer.Argument(metavar="RUN", help=RUN_HELP, show_default=False, autocompletion=run_names)
+]
 
 
 @app.command("list")
@@ -86,6 +90,8 @@ def info(
 def verify(
     context: typer.Context,
     run: OneRun = None,
+    log: LogFile = None,
+    lines: Json = False,
     cache: CacheFolder = None,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -94,6 +100,7 @@ def verify(
     from vitscope.store.reader import Cache, run_folders
     from vitscope.store.verify import verify as check
 
+    begin(context, log, lines=lines)
     talk = Talk.of(context, quiet=quiet, verbose=verbose)
     store = Cache(cache_folder(cache))
     folders = [resolve(store, run)] if run is not None else run_folders(store.folder)
@@ -105,6 +112,9 @@ def verify(
             problems[folder] = check(folder)
         watcher.progress(len(problems), len(folders))
     for folder, found in problems.items():
+        if json_asked():
+            emit("result", run=clean(folder.name), sound=not found, problems=[clean(problem) for problem in found])
+            continue
         result(f"{'damaged' if found else 'ok':8} {clean(folder.name)}", *(f"         {problem}" for problem in found))
     bad = sum(map(bool, problems.values()))
     if bad:
@@ -118,7 +128,9 @@ def verify(
 @app.command("remove")
 def remove(
     context: typer.Context,
-    runs: Annotated[list[str], typer.Argument(metavar="RUN", help=RUN_HELP, show_default=False)],
+    runs: Annotated[
+        list[str], typer.Argument(metavar="RUN", help=RUN_HELP, show_default=False, autocompletion=run_names)
+    ],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
     cache: CacheFolder = None,

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from vitscope.cli import complete
 from vitscope.cli.options import Quiet, Verbose
 from vitscope.cli.talk import Talk, clean, result
 from vitscope.errors import ConfigError
@@ -15,7 +16,10 @@ from vitscope.errors import ConfigError
 def config(
     context: typer.Context,
     key: Annotated[
-        str | None, typer.Argument(metavar="KEY", help="A setting, such as data.images.", show_default=False)
+        str | None,
+        typer.Argument(
+            metavar="KEY", help="A setting, such as data.images.", show_default=False, autocompletion=complete.settings
+        ),
     ] = None,
     value: Annotated[
         str | None, typer.Argument(metavar="VALUE", help='Its new value; "" takes it out.', show_default=False)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vitscope import catalog
+from vitscope.cli import complete
 from vitscope.cli import task_options as own
 from vitscope.cli.extract import (
     SKIPPED_SHOWN,
@@ -21,17 +22,23 @@ from vitscope.cli.extract import (
 from vitscope.cli.options import (
     AllowAnyTorchScript,
     AllowTorchScript,
+    BatchSize,
     CacheFolder,
     Checkpoint,
+    Dataset,
+    Device,
     Models,
     Quiet,
     Verbose,
+    Workers,
     cache_folder,
     expand,
     torchscript,
 )
+from vitscope.cli.record import Json, LogFile
+from vitscope.cli.record import begin as record
 from vitscope.cli.talk import Talk
-from vitscope.cli.together import HOW, Shard, begin, check_alone, in_turn, part_of, summarise_part
+from vitscope.cli.together import Shard, answer, begin, check_alone, in_turn, part_of, summarise_part
 from vitscope.cli.watch import duration, watch
 
 if TYPE_CHECKING:
@@ -42,7 +49,9 @@ TASK_HELP = "One of: " + ", ".join(catalog.TASKS) + "."
 
 def evaluate(
     context: typer.Context,
-    task: Annotated[str, typer.Argument(metavar="TASK", help=TASK_HELP, show_default=False)],
+    task: Annotated[
+        str, typer.Argument(metavar="TASK", help=TASK_HELP, show_default=False, autocompletion=complete.tasks)
+    ],
     model: Models,
     checkpoint: Checkpoint = None,
     allow_torchscript: AllowTorchScript = False,
@@ -51,9 +60,7 @@ def evaluate(
         Path | None,
         typer.Option(metavar="DIR", help="The data set; else the setting data.KIND.", show_default=False),
     ] = None,
-    dataset: Annotated[
-        str | None, typer.Option(metavar="KIND", help="Kind of folder, where a guess is wrong.", show_default=False)
-    ] = None,
+    dataset: Dataset = None,
     limit: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="At most N images, pairs or videos.", show_default=False)
     ] = None,
@@ -90,32 +97,12 @@ def evaluate(
     masks: own.Masks = None,
     pairs: own.Pairs = None,
     split: own.Split = None,
-    device: Annotated[
-        str | None,
-        typer.Option(
-            metavar="auto|cpu|cuda[:i]|mps",
-            help="Where; else the best there is.",
-            show_default=False,
-            rich_help_panel=HOW,
-        ),
-    ] = None,
-    batch_size: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N", min=1, help="Images a forward pass; else as fit.", show_default=False, rich_help_panel=HOW
-        ),
-    ] = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            min=0,
-            help="Processes that decode images; else as fit.",
-            show_default=False,
-            rich_help_panel=HOW,
-        ),
-    ] = None,
+    device: Device = None,
+    batch_size: BatchSize = None,
+    workers: Workers = None,
     shard: Shard = None,
+    log: LogFile = None,
+    lines: Json = False,
     cache: CacheFolder = None,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -130,6 +117,7 @@ def evaluate(
       vitscope show summary --model mae
     """
     begin()
+    record(context, log, lines=lines)
     talk, models = Talk.of(context, quiet=quiet, verbose=verbose), expand(model)
     catalog.find("task", catalog.TASKS, task)
     if checkpoint is not None and len(models) > 1:
@@ -210,7 +198,7 @@ def _summarise(talk: Talk, task: str, model: str, report: Report) -> None:
         talk.warn(f"… and {len(report.skipped) - len(shown)} more; all are in run.json, --verbose lists them")
     how = f"in {duration(report.seconds)}" if report.measured else "evaluated before (--restart does it again)"
     talk.say(f"{model}: {task}: {in_words(load_run(report.folder))}; {how}")
-    typer.echo(report.folder)
+    answer(model, report)
 
 
 def _next(talk: Talk, task: str, models: list[str], cache: Path | None) -> None:

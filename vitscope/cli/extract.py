@@ -11,20 +11,27 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vitscope import catalog
+from vitscope.cli import complete
 from vitscope.cli.options import (
     AllowAnyTorchScript,
     AllowTorchScript,
+    BatchSize,
     CacheFolder,
     Checkpoint,
+    Dataset,
+    Device,
     Models,
     Quiet,
     Verbose,
+    Workers,
     cache_folder,
     expand,
     torchscript,
 )
+from vitscope.cli.record import Json, LogFile
+from vitscope.cli.record import begin as record
 from vitscope.cli.talk import Talk
-from vitscope.cli.together import HOW, Shard, begin, check_alone, in_turn, part_of, summarise_part
+from vitscope.cli.together import Shard, answer, begin, check_alone, in_turn, part_of, summarise_part
 from vitscope.cli.watch import duration, watch, where_time_went
 
 if TYPE_CHECKING:
@@ -130,9 +137,7 @@ def extract(
         Path | None,
         typer.Option(metavar="DIR", help="Photographs, flat or in class folders.", show_default=False),
     ] = None,
-    dataset: Annotated[
-        str | None, typer.Option(metavar="KIND", help="Kind of folder, where a guess is wrong.", show_default=False)
-    ] = None,
+    dataset: Dataset = None,
     limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="At most N images.", show_default=False)] = None,
     per_class: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="At most N images of each class folder.", show_default=False)
@@ -155,35 +160,20 @@ def extract(
         Preprocess, typer.Option(metavar="paper|model", help="Crops as in the paper for all, or as each model's own.")
     ] = Preprocess.paper,
     metrics: Annotated[
-        str, typer.Option(metavar="default|all|NAME,…", help="What is measured; `default,NAME` adds to the default.")
+        str,
+        typer.Option(
+            metavar="default|all|NAME,…",
+            help="What is measured; `default,NAME` adds to the default.",
+            autocompletion=complete.metrics,
+        ),
     ] = "default",
     restart: Annotated[bool, typer.Option("--restart", help="Forget what this run measured before.")] = False,
-    device: Annotated[
-        str | None,
-        typer.Option(
-            metavar="auto|cpu|cuda[:i]|mps",
-            help="Where; else the best there is.",
-            show_default=False,
-            rich_help_panel=HOW,
-        ),
-    ] = None,
-    batch_size: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N", min=1, help="Images a forward pass; else as fit.", show_default=False, rich_help_panel=HOW
-        ),
-    ] = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            min=0,
-            help="Processes that decode images; else as fit.",
-            show_default=False,
-            rich_help_panel=HOW,
-        ),
-    ] = None,
+    device: Device = None,
+    batch_size: BatchSize = None,
+    workers: Workers = None,
     shard: Shard = None,
+    log: LogFile = None,
+    lines: Json = False,
     cache: CacheFolder = None,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -197,6 +187,7 @@ def extract(
       vitscope extract --model mae --data PHOTOS
     """
     begin()
+    record(context, log, lines=lines)
     talk, models = Talk.of(context, quiet=quiet, verbose=verbose), expand(model)
     if checkpoint is not None and len(models) > 1:
         raise typer.BadParameter("one file holds the weights of one model: give one --model", param_hint="--checkpoint")
@@ -267,7 +258,7 @@ def summarise(talk: Talk, model: str, report: Report, cache: Path | None) -> Non
     talk.detail(f"measured: {', '.join(report.measured) or 'nothing'}; reused: {', '.join(report.reused) or 'nothing'}")
     for line in where_time_went(report.stages, report.decoders):
         talk.detail(line)
-    typer.echo(report.folder)
+    answer(model, report)
     where, name = ["--cache", str(cache)] if cache else [], _name(model, report.folder)
     talk.say("next:")
     for words in (["show", "heads", "--model", name], ["browse", name]):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vitscope import catalog
-from vitscope.cli import listing, weights
+from vitscope.cli import complete, listing, weights
 from vitscope.cli.options import CacheFolder, Quiet, Verbose, cache_folder
 from vitscope.cli.talk import Talk
 
@@ -34,7 +34,12 @@ def models(
     context: typer.Context,
     name: Annotated[
         str | None,
-        typer.Argument(metavar="[NAME]", help="Say everything about this one, or list this group.", show_default=False),
+        typer.Argument(
+            metavar="[NAME]",
+            help="Say everything about this one, or list this group.",
+            show_default=False,
+            autocompletion=complete.models,
+        ),
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print a list of objects, or one of NAME.", show_default=False)

@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from vitscope.cli import complete
+
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print results and errors only.", show_default=False)]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say more about what is done.", show_default=False)]
 CacheFolder = Annotated[
@@ -26,6 +28,50 @@ Models = Annotated[
         metavar="MODEL",
         help="A model, or a group of models; repeat it for several.",
         show_default=False,
+        autocompletion=complete.models,
+    ),
+]
+Measured = Annotated[
+    list[str],
+    typer.Option(
+        "--model",
+        "-m",
+        metavar="MODEL",
+        help="A model, or a group of models; repeat it for several.",
+        show_default=False,
+        autocompletion=complete.measured,
+    ),
+]
+HOW = "How it is run (changes no number's meaning)"
+Dataset = Annotated[
+    str | None,
+    typer.Option(
+        metavar="KIND",
+        help="Kind of folder, where a guess is wrong.",
+        show_default=False,
+        autocompletion=complete.datasets,
+    ),
+]
+Device = Annotated[
+    str | None,
+    typer.Option(
+        metavar="auto|cpu|cuda[:i]|mps", help="Where; else the best there is.", show_default=False, rich_help_panel=HOW
+    ),
+]
+BatchSize = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N", min=1, help="Images a forward pass; else as fit.", show_default=False, rich_help_panel=HOW
+    ),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        min=0,
+        help="Processes that decode images; else as fit.",
+        show_default=False,
+        rich_help_panel=HOW,
     ),
 ]
 Checkpoint = Annotated[

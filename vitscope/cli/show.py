@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vitscope import catalog
-from vitscope.cli.options import CacheFolder, Models, Quiet, Verbose, cache_folder, expand
+from vitscope.cli import complete
+from vitscope.cli.options import CacheFolder, Measured, Quiet, Verbose, cache_folder, expand
 from vitscope.cli.talk import PIPE_WIDTH, Talk, console, depth, plain, result
 from vitscope.errors import ViewError
 
@@ -53,8 +54,10 @@ QUERY_HELP = "The attending token: cls, spatial (mean patch), all (mean token), 
 
 def show(
     context: typer.Context,
-    view: Annotated[str, typer.Argument(metavar="VIEW", help=VIEW_HELP, show_default=False)],
-    model: Models,
+    view: Annotated[
+        str, typer.Argument(metavar="VIEW", help=VIEW_HELP, show_default=False, autocompletion=complete.views)
+    ],
+    model: Measured,
     layer: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="Only this layer, from 1.", show_default=False)
     ] = None,

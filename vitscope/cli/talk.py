@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from vitscope.cli.record import heard
 from vitscope.run import supervisor
 
 if TYPE_CHECKING:
@@ -47,16 +49,19 @@ class Talk:
 
     def say(self, sentence: str, screen: Console | None = None) -> None:
         """A message for a person; left out by --quiet. `screen`: the stderr console that a progress bar is on."""
+        heard(logging.INFO, sentence)
         if not self.quiet and self.speaks:
             note(sentence, screen=screen)
 
     def detail(self, sentence: str) -> None:
-        """A message that only --verbose asks for."""
+        """A message that only --verbose asks for, on the screen; a log has it always."""
+        heard(logging.DEBUG, sentence)
         if self.verbose and not self.quiet and self.speaks:
             note(sentence, "dim")
 
     def warn(self, sentence: str, screen: Console | None = None) -> None:
         """A message about something that went less well than hoped; left out by --quiet."""
+        heard(logging.WARNING, sentence)
         if not self.quiet:
             note(sentence if self.speaks else f"rank {self.rank}: {sentence}", "yellow", screen)
 
@@ -122,6 +127,7 @@ def fail(sentence: str) -> None:
     """Print why a command failed: `vitscope: …` on stderr, even under --quiet. Nothing if another rank says it."""
     if not sentence:
         return
+    heard(logging.ERROR, sentence)
     from rich.text import Text
 
     screen = console(stderr=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import signal
@@ -11,7 +12,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vitscope.cli.talk import Talk, fail
+from vitscope.cli.options import HOW
+from vitscope.cli.record import emit, heard, json_asked
+from vitscope.cli.talk import Talk, clean, fail
 from vitscope.cli.watch import duration
 from vitscope.errors import DataError, RankError, VitscopeError
 from vitscope.run import supervisor
@@ -20,7 +23,6 @@ from vitscope.store.lock import let_go
 if TYPE_CHECKING:
     from vitscope.run.request import Report
 
-HOW = "How it is run (changes no number's meaning)"
 Shard = Annotated[
     str | None,
     typer.Option(
@@ -62,6 +64,7 @@ def begin() -> None:
 
 
 def _end(number: int, _: object) -> None:
+    heard(logging.ERROR, "told to end by SIGTERM; what was finished is kept")
     let_go()
     signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)
@@ -90,6 +93,8 @@ def in_turn(models: list[str], one: Callable[[str], None]) -> None:
         except VitscopeError as error:
             said = bool(str(error))  # else another rank says it
             fail(f"{name}: {error}" if said else "")
+            if said:
+                emit("error", run=name, message=clean(str(error)), exit_code=error.exit_code)
             failed.append(name)
     if failed:
         names = ", ".join(failed)
@@ -106,4 +111,25 @@ def summarise_part(talk: Talk, name: str, shard: tuple[int, int], report: Report
         else "nothing is missing: the same command without --shard makes the results"
     )
     talk.say(f"{name}: part {shard[0]}/{shard[1]} is measured ({duration(report.seconds)}); {left}")
-    typer.echo(report.folder)
+    answer(name, report)
+
+
+def answer(name: str, report: Report) -> None:
+    """The result on stdout: the run's folder, or with --json all that is known of the run."""
+    heard(logging.INFO, f"result: {report.folder}")
+    if not json_asked():
+        typer.echo(report.folder)
+        return
+    emit(
+        "result",
+        run=name,
+        folder=str(report.folder),
+        images=report.images,
+        used=report.used,
+        skipped=report.skipped,
+        seconds=round(report.seconds, 3),
+        measured=report.measured,
+        reused=report.reused,
+        missing=[shard + 1 for shard in report.missing],
+        stages=report.stages,
+    )

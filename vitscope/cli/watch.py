@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from vitscope.cli.record import emit, heard, json_asked, logged
 from vitscope.cli.talk import Talk, clean, console
 
 if TYPE_CHECKING:
@@ -13,6 +16,30 @@ if TYPE_CHECKING:
     from rich.progress import Progress, Task
 
 EVERY = 30.0  # seconds between two lines of progress where stderr is no terminal
+SECOND = 1.0  # between two lines of JSON
+
+
+class Pace:
+    """Progress at most every so many seconds, with the rate since the stage began; another total is another stage."""
+
+    def __init__(self, every: float, told: Callable[[int, float, int, int], None]) -> None:
+        self._every, self._told = every, told
+        self._start: tuple[float, int] | None = None
+        self._total: int | None = None
+        self._spoken = 0.0
+
+    def __call__(self, done: int, total: int, *, ends: bool = False) -> None:
+        """Tell `told` how many are done since the stage began, in how many seconds, how many in all, of how many.
+
+        With `ends` the first and the last of a stage are told whatever the time.
+        """
+        now = time.monotonic()
+        begins = self._start is None or total != self._total
+        if self._start is None or begins:
+            self._start, self._total, self._spoken = (now, done), total, now
+        if (ends and (begins or done >= total)) or (not begins and now - self._spoken >= self._every):
+            self._spoken = now
+            self._told(done - self._start[1], now - self._start[0], done, total)
 
 
 class Lines:
@@ -20,9 +47,7 @@ class Lines:
 
     def __init__(self, talk: Talk, label: str, unit: str) -> None:
         self._talk, self._label, self._unit = talk, label, unit
-        self._start: tuple[float, int] | None = None
-        self._total: int | None = None
-        self._spoken = 0.0
+        self._pace = Pace(EVERY, self._say)
 
     def __enter__(self) -> Self:
         return self
@@ -40,14 +65,10 @@ class Lines:
 
     def progress(self, done: int, total: int) -> None:
         """A line at most every EVERY seconds."""
-        now = time.monotonic()
-        if self._start is None or total != self._total:  # another total: another stage, with a pace of its own
-            self._start, self._total, self._spoken = (now, done), total, now
-        elif now - self._spoken >= EVERY:
-            self._spoken = now
-            self._talk.say(
-                f"{self._label}: {pace(done - self._start[1], now - self._start[0], done, total, self._unit)}"
-            )
+        self._pace(done, total)
+
+    def _say(self, fresh: int, seconds: float, done: int, total: int) -> None:
+        self._talk.say(f"{self._label}: {pace(fresh, seconds, done, total, self._unit)}")
 
 
 class Bar:
@@ -86,11 +107,60 @@ class Bar:
             self._moved, self._total = True, total
 
 
-def watch(talk: Talk, label: str, unit: str = "images") -> Lines | Bar:
+class Recorded:
+    """What a watcher is told, kept in the log and written as lines of JSON as well, where these are asked for."""
+
+    def __init__(self, watcher: Lines | Bar, label: str, unit: str) -> None:
+        self._watcher, self._label, self._unit = watcher, label, unit
+        self._log, self._json = Pace(EVERY, self._keep), Pace(SECOND, self._emit)
+
+    def __enter__(self) -> Self:
+        self._watcher.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._watcher.__exit__(kind, error, trace)
+
+    def tell(self, sentence: str) -> None:
+        """A fact, which is kept as it is said."""
+        self._watcher.tell(sentence)
+
+    def warn(self, sentence: str) -> None:
+        """A warning, which is kept as it is said."""
+        self._watcher.warn(sentence)
+
+    def progress(self, done: int, total: int) -> None:
+        """A line every EVERY seconds in the log, every SECOND as JSON, and the first and last of every stage."""
+        self._watcher.progress(done, total)
+        if logged() and isinstance(self._watcher, Bar):  # lines are kept as they are said
+            self._log(done, total)
+        if json_asked():
+            self._json(done, total, ends=True)
+
+    def _keep(self, fresh: int, seconds: float, done: int, total: int) -> None:
+        heard(logging.INFO, f"{self._label}: {pace(fresh, seconds, done, total, self._unit)}")
+
+    def _emit(self, fresh: int, seconds: float, done: int, total: int) -> None:
+        rate = fresh / seconds if fresh and seconds > 0 else None
+        emit(
+            "progress",
+            run=self._label,
+            unit=self._unit,
+            done=done,
+            total=total,
+            rate=rate and round(rate, 3),
+            seconds_left=rate and round((total - done) / rate, 1),
+        )
+
+
+def watch(talk: Talk, label: str, unit: str = "images") -> Recorded:
     """A bar if stderr is a terminal that can redraw a line and --quiet was not given, else lines."""
     screen = console(stderr=True)
     redraws = screen.is_terminal and not screen.is_dumb_terminal
-    return Bar(talk, label, unit) if redraws and talk.speaks and not talk.quiet else Lines(talk, label, unit)
+    bar = redraws and talk.speaks and not talk.quiet
+    return Recorded(Bar(talk, label, unit) if bar else Lines(talk, label, unit), label, unit)
 
 
 def pace(fresh: int, seconds: float, done: int, total: int, unit: str = "images") -> str:

@@ -48,7 +48,7 @@ def csv_bytes(views: Sequence[View]) -> bytes:
     several models lacks, is empty. The first line names the columns; UTF-8.
     """
     text = io.StringIO()
-    names = dict.fromkeys(name for view in views for name in ("model", *view.coords, *_arrays(view)))
+    names = dict.fromkeys(name for view in views for name in ("model", *view.coords, *arrays_of(view)))
     writer = csv.DictWriter(text, list(names), restval="", lineterminator="\n")
     writer.writeheader()
     for view in views:
@@ -74,7 +74,7 @@ def _values(view: View) -> np.ndarray:
     return view.values
 
 
-def _arrays(view: View) -> dict[str, np.ndarray]:
+def arrays_of(view: View) -> dict[str, np.ndarray]:
     """Every number of a view by name; tags as joined strings."""
     if view.columns is None:
         return {view.name: np.asarray(_values(view))}
@@ -89,7 +89,7 @@ def _plain(column: Column) -> np.ndarray:
 
 
 def _array(view: View) -> np.ndarray:
-    arrays = _arrays(view)
+    arrays = arrays_of(view)
     if view.columns is None:
         return arrays[view.name]
     shape = next(iter(arrays.values())).shape
@@ -100,7 +100,7 @@ def _array(view: View) -> np.ndarray:
 
 
 def _lines(view: View) -> Iterator[dict[str, Any]]:
-    arrays = _arrays(view)
+    arrays = arrays_of(view)
     fixed = {name: places[0] for name, places in view.coords.items() if name not in view.dims}
     numbers = zip(*(array.ravel().tolist() for array in arrays.values()), strict=True)
     for place, row in zip(product(*(view.coords[dim] for dim in view.dims)), numbers, strict=True):
