@@ -13,7 +13,7 @@ import typer
 from vitscope import catalog
 from vitscope.cli.options import CacheFolder, Quiet, Verbose, cache_folder
 from vitscope.cli.talk import Talk, result
-from vitscope.cli.watch import Bar, Lines, watch
+from vitscope.cli.watch import Recorded, watch
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -102,7 +102,7 @@ def _table_1(store: Cache) -> RenderableType:
 class _Brief:
     """Passes on progress and warnings; facts about each of six runs are for --verbose."""
 
-    def __init__(self, talk: Talk, watcher: Lines | Bar) -> None:
+    def __init__(self, talk: Talk, watcher: Recorded) -> None:
         self.tell, self.warn, self.progress = talk.detail, watcher.warn, watcher.progress
 
 

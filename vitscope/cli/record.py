@@ -68,8 +68,6 @@ class _Lines(logging.Formatter):
 class _File(logging.FileHandler):
     """A file that is given up, with a word on stderr, when it cannot be written any more: the run goes on."""
 
-    stream: TextIO
-
     def handleError(self, record: logging.LogRecord) -> None:
         """The disk is full, or the file system gone."""
         del record
@@ -150,7 +148,8 @@ def _open(path: Path) -> None:
     _log.addHandler(handler)
     _opened.callback(_close, handler)
     _opened.callback(_log.removeHandler, handler)
-    _hear_crashes(handler.stream)
+    if handler.stream is not None:
+        _hear_crashes(handler.stream)
     _hear_warnings()
     heard(logging.INFO, f"vitscope {__version__}, Python {platform.python_version()}, {_libraries()}")
     heard(logging.INFO, f"process {os.getpid()} on {platform.node()}, {platform.platform(terse=True)}")
