@@ -46,7 +46,7 @@ SETTINGS: dict[str, Setting] = {
     "precision": Setting("fp32, bf16 or fp16", pattern="fp32|bf16|fp16"),
     "batch_size": Setting("images in a forward pass", int, least=1),
     "workers": Setting("processes that decode images; 0: none besides the main one", int),
-    "mouse": Setting("on, or off: the browser leaves the mouse to the terminal", pattern="on|off"),
+    "mouse": Setting("on or off: whether the browser takes clicks", pattern="on|off"),
 }
 
 
