@@ -32,9 +32,9 @@ def where(name: str) -> str:
 
 
 def test_other_keys_do_the_same(settings, cache):
-    settings('device = "cpu"\n[keys]\nzoom = "z enter"\ndistance = "f5"\n"next-layer" = "ctrl+n"\n')
+    settings('device = "cpu"\n[keys]\nzoom = "Z enter"\ndistance = "f5"\n"next-layer" = "ctrl+n"\n')
     keys.use(own_keys())
-    assert keys.press(at("overview"), "z", FACTS).view == "head"
+    assert keys.press(at("overview"), "Z", FACTS).view == "head"
     assert keys.press(at("overview"), "f5", FACTS).view == "distance"
     assert keys.press(at("overview"), "D", FACTS).view == "overview"
     assert keys.press(at("head"), "ctrl+n", FACTS).layer == 2
@@ -43,12 +43,12 @@ def test_other_keys_do_the_same(settings, cache):
 
 def test_footer_and_help_say_the_real_keys(settings, cache):
     more = 'previous-match = ""\nhead-left = "a"\nquery-mean = "f7"\n'
-    settings(f'[keys]\nzoom = "z"\ndistance = "f5"\nnext-layer = "N"\n{more}')
+    settings(f'[keys]\nzoom = "Z"\ndistance = "f5"\nnext-layer = "N"\n{more}')
     keys.use(own_keys())
     walker = Walker(cache)
     walker.press("enter")
-    foot = walker.page(200, 50).splitlines()[-1]
-    assert "z zoom in" in foot
+    foot = walker.page(240, 50).splitlines()[-1]
+    assert "Z zoom in" in foot
     assert "f5 dots" in foot
     assert "N K layer" in foot
     assert "a j k l step" in foot
@@ -59,12 +59,12 @@ def test_footer_and_help_say_the_real_keys(settings, cache):
 @pytest.mark.parametrize(
     ("table", "says"),
     [
-        ({"zooom": "z"}, "the line of zooom: nothing is called 'zooom': did you mean zoom"),
+        ({"zooom": "Z"}, "the line of zooom: nothing is called 'zooom': did you mean zoom"),
         ({"zoom": "hyper+z"}, "no key is called 'hyper[+]z'"),
         ({"zoom": "entr"}, "no key is called 'entr'"),
         ({"interrupt": "x"}, "keeps its key"),
         ({"zoom": "D"}, "the line of zoom: 'D' is the key of zoom and of distance on the page overview"),
-        ({"zoom": "z", "distance": "z"}, "'z' is the key of"),
+        ({"zoom": "Z", "distance": "Z"}, "'Z' is the key of"),
     ],
 )
 def test_what_makes_no_sense_is_a_sentence_with_its_line(table, says):
@@ -84,8 +84,8 @@ def test_without_a_table_nothing_changes():
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ('[data]\nimages = "/a"\n\n[keys]\n# mine\nquit = "x"\nzooom = "z"\n', "config.toml, line 7"),
-        ('keys.zooom = "z"\n', "config.toml, line 1"),
+        ('[data]\nimages = "/a"\n\n[keys]\n# mine\nquit = "x"\nzooom = "Z"\n', "config.toml, line 7"),
+        ('keys.zooom = "Z"\n', "config.toml, line 1"),
         ("[keys]\nzoom = 3\n", "config.toml, line 2: zoom takes keys in quotation marks"),
         ("keys = 3\n", "names a table"),
     ],
@@ -97,7 +97,7 @@ def test_sentences_name_the_line(settings, text, says):
 
 
 def test_the_command_stops_before_the_screen_is_touched(settings, monkeypatch, cache):
-    settings('[keys]\nzooom = "z"\n')
+    settings('[keys]\nzooom = "Z"\n')
     monkeypatch.setattr("vitscope.tui.terminal.check", lambda: None)
     done = CliRunner().invoke(app, ["browse", "--cache", str(cache)])
     assert done.exit_code == 1
@@ -105,10 +105,10 @@ def test_the_command_stops_before_the_screen_is_touched(settings, monkeypatch, c
 
 
 def test_all_keys_are_listed(settings):
-    settings('[keys]\nzoom = "z"\n')
+    settings('[keys]\nzoom = "Z"\n')
     done = CliRunner().invoke(app, ["browse", "--list-keys"])
     lines = done.output.splitlines()
     assert len(lines) == len(BINDINGS)
-    assert next(line for line in lines if line.startswith("zoom ")).split()[1] == "z"
+    assert next(line for line in lines if line.startswith("zoom ")).split()[1] == "Z"
     assert any(line.startswith("interrupt  ") and line.endswith("everywhere") for line in lines)
     assert Path(config.path()).exists()

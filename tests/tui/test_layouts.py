@@ -9,10 +9,13 @@ import pytest
 
 from tests import synthetic
 from tests.tui.walker import Walker
+from vitscope.geometry import Geometry
 from vitscope.tui.palettes import luminance, theme
+from vitscope.tui.place import spelled
 from vitscope.tui.render.heat import CONTRAST, mark
 from vitscope.tui.render.surface import HALF, Surface
-from vitscope.tui.screens.head import strip_edge, strip_size
+from vitscope.tui.screens.cells import maps_only, pooled
+from vitscope.tui.screens.head import strip_edge
 
 GRIDS = {"square": (14, 14), "wide": (6, 18), "tall": (24, 10), "fine": (37, 37)}
 SIZES = [(80, 24), (100, 30), (120, 40), (200, 50)]
@@ -62,7 +65,7 @@ def test_numbers_of_heads_stand_right_below_their_maps(shapes, model):
     walker = at_head(shapes, model)
     surface = walker.surface(120, 40)
     run = walker.book.run(walker.state)
-    rows, columns = strip_size(run, strip_edge(run, surface.rect))
+    rows, columns = pooled(run.geometry, strip_edge(run, surface.rect))
     lines = surface.text().splitlines()
     at = next(y for y, line in enumerate(lines) if line.split() == ["1", "2", "[3]", "4", "5", "6"])
     title = next(y for y, line in enumerate(lines) if "all heads of layer" in line)
@@ -133,3 +136,38 @@ def test_where_not_all_maps_fit_there_is_one_of_each_model(six):
     assert f"less {pinned}; heads by index" in page
     walker.press("s")
     assert f"less {pinned}; heads in the order of their distance" in walker.page(80, 24)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 50)])
+@pytest.mark.parametrize("grid", [(14, 14), (16, 16), (8, 20), (24, 10), (37, 37)])
+def test_small_maps_of_twelve_by_twelve_heads_show_three_layers_at_least(grid, size):
+    geometry = Geometry(12, 12, ("cls",), *grid, (16, 16))
+    cells = maps_only(geometry, size[0] - 8, size[1] - 9)
+    rows, columns = pooled(geometry, cells.thumb)
+    assert cells.above
+    assert 12 * cells.width <= size[0] - 8
+    assert cells.width == columns + 1
+    assert cells.height >= rows / 2 + 1.5  # a number above, and half a line of space below
+    assert (size[1] - 9) // cells.height >= 3
+
+
+def test_a_map_is_the_mean_of_whole_patches_where_that_costs_little():
+    assert maps_only(Geometry(12, 12, (), 14, 14, (16, 16)), 112, 31).thumb == 7
+    assert maps_only(Geometry(12, 12, (), 16, 16, (16, 16)), 112, 31).thumb == 8
+    assert maps_only(Geometry(12, 12, (), 14, 14, (16, 16)), 72, 15).thumb == 5  # and 2 would be too little
+
+
+@pytest.mark.parametrize("model", ["square", "wide", "tall"])
+def test_z_shows_small_maps_with_their_numbers_above_and_keeps_the_place(shapes, model):
+    walker = at_head(shapes, model)
+    walker.press("escape", "z")
+    assert spelled(walker.state, walker.book.known()).partition("?")[2].split("&")[-1] == "small-maps=yes"
+    surface = walker.surface(120, 40)
+    value = walker.book.column(walker.book.run(walker.state), "distance").values[0, 2]
+    body = surface.back[:-2] == surface.theme.accent
+    row, column = np.argwhere(body)[0].tolist()
+    chosen = "".join(chr(code) for code in surface.char[row][body[row]])
+    assert f"{value:.3f}"[1:] in chosen or f"{value:.2f}"[1:] in chosen
+    assert (surface.char[row + 1][body[row]] == HALF).all()
+    walker.press("z")
+    assert not walker.state.small

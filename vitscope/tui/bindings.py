@@ -19,6 +19,7 @@ RUNS: tuple[View, ...] = ("runs",)
 IN_RUN: tuple[View, ...] = ("overview", "layer", "head", "image", "images", "distance", "saliency", "models")
 MODELS: tuple[View, ...] = ("models",)
 LAYERS: tuple[View, ...] = ("overview", "layer", "distance", "saliency")
+OVERVIEW: tuple[View, ...] = ("overview",)
 GRID: tuple[View, ...] = ("overview", "layer")
 DOTS: tuple[View, ...] = ("distance", "saliency")
 COLOURED: tuple[View, ...] = ("overview", "layer", "distance", "models")
@@ -86,6 +87,7 @@ BINDINGS: tuple[Binding, ...] = (
         Binding("page-down", ("ctrl+d", "pagedown"), "ctrl+d", "half of the layers down", LAYERS, moves.half(1)),
         Binding("page-up", ("ctrl+u", "pageup"), "ctrl+u", "half of the layers up", LAYERS, moves.half(-1)),
         Binding("zoom", ("enter",), "⏎", "look into this head", LAYERS, moves.go("head"), "zoom in"),
+        Binding("small", ("z",), "z", "small maps of all heads, or numbers", OVERVIEW, moves.flip("small"), "maps"),
         Binding("mode", ("v",), "v", "CLS, all patches or the middle one", MASKS, panels.mode(1), "whose attention"),
         Binding("mode-back", ("V",), "V", "the one before", MASKS, panels.mode(-1)),
         Binding("masks", ("x",), "x", "the next evaluation with masks", MASKS, panels.masks),

@@ -12,7 +12,7 @@ from vitscope.tui.prompt import Purpose, prompt
 from vitscope.tui.state import SCALES, Facts, State, View, enter, instead, opened
 
 Move = Callable[[State, Facts], State]
-Flag = Literal["averaged", "overlay", "log", "received", "corrected", "light", "help"]
+Flag = Literal["averaged", "overlay", "small", "log", "received", "corrected", "light", "help"]
 
 
 def ask(what: str) -> Move:

@@ -236,6 +236,7 @@ ASPECTS: dict[str, Aspect] = {
     "q": Aspect(_query, _put_query, "cls, mean or a patch ROW,COLUMN of this model"),
     "number": _choice("", "quantity", NUMBERS),
     "received": _flag("", "received"),
+    "small-maps": _flag("", "small"),
     "all-images": _flag("", "averaged"),
     "scale": _choice("", "scale", SCALES),
     "log": _flag("", "log"),

@@ -72,6 +72,7 @@ class State:
     patch: tuple[int, int] | None = None  # the last patch chosen, kept while CLS or the mean are looked at
     received: bool = False  # attention that the token receives (a column of A) instead of gives (a row)
     averaged: bool = False  # on the image page: the mean over all images instead of this one's attention
+    small: bool = False  # on the page of all heads: small maps of all of them, layer by layer, instead of numbers
     overlay: bool = True  # on the image page: attention over the photograph
     quantity: str = "distance"
     scale: Scale = "head"

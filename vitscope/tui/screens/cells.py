@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from vitscope.derive.heads import Tag
+from vitscope.geometry import Geometry
 from vitscope.tui.library import Maps
 from vitscope.tui.render.heat import SHADES, heat, shrink, span
 from vitscope.tui.render.surface import Rect, Surface, fit
@@ -16,6 +17,9 @@ from vitscope.tui.screens.numbers import colour
 from vitscope.tui.state import State
 
 WORD = 5  # columns of a number or a tag beside a small map
+LARGEST, CLEAR, SMALLEST = 14, 7, 4  # pixels of a small map: at most, with room for all layers, with room for a few
+EXACT = 0.8  # of the largest that fits: so much smaller may a map be to be the mean of whole patches
+SEVERAL = 3  # layers that a page of maps should show at least
 
 
 @dataclass(frozen=True)
@@ -24,18 +28,20 @@ class Cells:
 
     width: int  # with the gap after it
     height: int
-    thumb: int = 0  # edge of the small map in pixels, 0 for none
+    thumb: int = 0  # longer side of the small map in pixels, 0 for none
+    above: bool = False  # the number stands above the map instead of beside it
 
     @property
     def ink(self) -> int:
         """Columns without the gap."""
-        return self.width - (1 if self.width >= 6 else 0)
+        return self.width - (1 if self.width >= 6 or self.thumb else 0)
 
 
-def choose(layers: int, heads: int, width: int, height: int) -> Cells:
+def choose(g: Geometry, width: int, height: int) -> Cells:
     """The largest cells with which all heads fit; if the layers do not, one line each, and the page scrolls."""
+    layers, heads = g.layers, g.heads
     tall = height // layers
-    for thumb in range(14, 4, -1):
+    for thumb in range(min(LARGEST, g.rows, g.columns), 4, -1):
         rows = (thumb + 2) // 2  # half a line of space below
         if 3 <= rows <= tall and heads * (thumb + WORD + 2) <= width:
             return Cells(thumb + WORD + 2, rows, thumb)
@@ -46,6 +52,28 @@ def choose(layers: int, heads: int, width: int, height: int) -> Cells:
         if heads * wide <= width:
             return Cells(wide, 1)
     return Cells(1, 1)
+
+
+def maps_only(g: Geometry, width: int, height: int) -> Cells:
+    """Maps below their numbers, the largest with which some layers are on the page, else as `choose` has it.
+
+    All layers, if maps can still be read then; pooled exactly, if that costs little.
+    """
+    longest = max(g.rows, g.columns)
+    edges = range(min(LARGEST, longest, (width // g.heads - 1) * longest // g.columns), SMALLEST - 1, -1)
+    sizes = [(edge, *pooled(g, edge)) for edge in edges]
+    cells = [Cells(columns + 1, rows // 2 + 2, edge, above=True) for edge, rows, columns in sizes]
+    every = [one for one in cells if one.height * g.layers <= height and one.thumb >= CLEAR]
+    some = [one for one in cells if one.height * min(g.layers, SEVERAL) <= height]
+    fitting = every or some
+    exact = [one for one in fitting if longest % one.thumb == 0 and one.thumb >= EXACT * fitting[0].thumb]
+    return next(iter([*exact, *fitting]), choose(g, width, height))
+
+
+def pooled(g: Geometry, edge: int) -> tuple[int, int]:
+    """Rows and columns in pixels of a map whose longer side has `edge`."""
+    longest = max(g.rows, g.columns)
+    return max(1, round(edge * g.rows / longest)), max(1, round(edge * g.columns / longest))
 
 
 class Head(NamedTuple):
@@ -60,8 +88,10 @@ class Head(NamedTuple):
 
 def draw_cell(surface: Surface, rect: Rect, cells: Cells, head: Head) -> None:
     """Draw one head into `rect`: number on its colour and first tag as they fit, to the right of its small map."""
-    if cells.thumb:
-        rect = Rect(rect.x + cells.thumb + 1, rect.y, WORD, 2)
+    if cells.above:
+        rect = Rect(rect.x, rect.y, cells.width - 1, 1)
+    elif cells.thumb:
+        rect = Rect(rect.x + cells.thumb, rect.y, WORD, 2)
     else:
         rect = Rect(rect.x, rect.y, cells.ink, cells.height)
     if rect.height >= 2:
@@ -131,7 +161,7 @@ def small(maps: Maps, edge: int) -> np.ndarray:
     return shrink(maps.patches, max(1, round(edge * rows / longest)), max(1, round(edge * columns / longest)))
 
 
-def thumb(surface: Surface, rect: Rect, maps: np.ndarray, place: tuple[int, int], state: State) -> None:
+def thumb(surface: Surface, x: int, y: int, maps: np.ndarray, place: tuple[int, int], state: State) -> None:
     """The small map of the head at `place`."""
     shared = {"head": maps[place], "layer": maps[place[0]], "model": maps}[state.scale]
-    heat(surface, rect.x, rect.y, maps[place], span(shared, log=state.log), 1)
+    heat(surface, x, y, maps[place], span(shared, log=state.log), 1)

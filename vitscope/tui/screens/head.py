@@ -9,6 +9,7 @@ from vitscope.tui.library import Maps
 from vitscope.tui.render.heat import factor, heat, shrink, span
 from vitscope.tui.render.surface import Rect, Surface
 from vitscope.tui.screens import maps, numbers, reach
+from vitscope.tui.screens.cells import pooled
 from vitscope.tui.screens.frame import gone
 from vitscope.tui.screens.marks import Marks
 from vitscope.tui.state import State
@@ -59,7 +60,7 @@ def draw(surface: Surface, rect: Rect, state: State, book: Book) -> None:
     if free is not None:
         reach.draw(surface, free, state, book, run)
     if strip:
-        lines = -(-strip_size(run, strip)[0] // 2) + STRIP
+        lines = -(-pooled(run.geometry, strip)[0] // 2) + STRIP
         _heads(surface, Rect(rect.x, bottom + 1, rect.width, lines), strip, state, book, run)
 
 
@@ -71,7 +72,7 @@ def _divided(run: Run, rect: Rect) -> tuple[int, Rect]:
     """Edge in pixels of the maps of all heads at the bottom, and what is above: an AAAM comes before large ones."""
     edges = range(strip_edge(run, rect), _least(run) - 1, -1)  # none where there is no room
     for edge in edges:
-        lines = -(-strip_size(run, edge)[0] // 2) + STRIP + 1
+        lines = -(-pooled(run.geometry, edge)[0] // 2) + STRIP + 1
         upper = Rect(rect.x, rect.y, rect.width, rect.height - lines)
         if layout(run, upper)[1] or (edge == edges[0] and not layout(run, rect)[1]):
             return edge, upper
@@ -160,13 +161,6 @@ def _least(run: Run) -> int:
     return min(SMALLEST, max(run.geometry.rows, run.geometry.columns))
 
 
-def strip_size(run: Run, edge: int) -> tuple[int, int]:
-    """Rows and columns in pixels of a map whose longer side has `edge`."""
-    g = run.geometry
-    longest = max(g.rows, g.columns)
-    return max(1, round(edge * g.rows / longest)), max(1, round(edge * g.columns / longest))
-
-
 def _heads(surface: Surface, rect: Rect, edge: int, state: State, book: Book, run: Run) -> None:
     """The same query in every head of the layer."""
     g, theme = run.geometry, surface.theme
@@ -174,7 +168,7 @@ def _heads(surface: Surface, rect: Rect, edge: int, state: State, book: Book, ru
     if not isinstance(values, Maps):
         return
     surface.write(rect.x, rect.y, f"all heads of layer {state.layer + 1}, {maps.asked(state)}", theme.dim)
-    rows, columns = strip_size(run, edge)
+    rows, columns = pooled(run.geometry, edge)
     kept, marks = searching.matches(book, state, run), Marks(surface)
     pitch = min(rect.width // g.heads, columns + 3)
     for head in range(g.heads):

@@ -19,21 +19,27 @@ ABOUT: dict[View, str] = {
     "lies over the same place of the picture. The same index is not the same head: s puts heads in the order of the "
     "number that v chooses. p pins a model, d shows what the others have more (orange) or less (blue) than it.",
     "runs": "Every run that the cache holds: one model measured over one set of images, newest first.",
-    "overview": "Every head of the model: layers down, heads across, coloured by one number that v changes. Below the "
-    "number is the head's first tag, a word for what it does: strict-local and soft-local look near, offset-local to "
-    "one side, axial along rows or columns, global everywhere alike, sparse at a few patches, sink at one token.",
+    "overview": "Every head of the model: layers down, heads across, coloured by one number that v changes; the bar "
+    "below says what the colours mean. Beside or below the number is the head's first tag, what it does: strict-local "
+    "and soft-local look near, offset-local to one side, axial along rows or columns, global everywhere alike, sparse "
+    "at a few patches, sink at one token. z shows small maps of the query token instead, layer by layer. In the "
+    "paper, models that reconstruct keep local and offset heads to their last layers, others end with global ones.",
     "head": "One head, mean over all images. At the left, attention of the query token to every patch; hjkl move the "
-    "query. Beside it the AAAM: all queries laid over each other with the query in the middle. The offset is its "
-    "centre of mass, in patches to the right and down. Bars show how attention among patches spreads over distance; "
+    "query, r shows who attends to it instead. Beside it the AAAM: all queries laid over each other with the query in "
+    "the middle. A bright spot off the middle is an offset head, a line an axial one, a small bright middle a local "
+    "one. The offset is its centre of mass, in patches to the right and down. Bars show how attention among patches spreads over distance; "
     "below them are the patches that the query attends to most, and the same query in all heads of the layer.",
     "image": "One head over one image: the photograph is dark where the query token pays no attention, and takes the "
-    "colours of the scale where it does. hjkl move the query over the picture.",
+    "colours of the scale where it does; with 256 colours, little attention shows as dots, more of them the stronger it "
+    "is. hjkl move the query over the picture. Numbers are means over all images; where the query looks most is of this "
+    "image. A shows the mean over all images for comparison: what stays is habit, what goes is content.",
     "images": "Every image of the gallery, and those opened since, with the same head's attention from the same query "
     "over each: what shows in all of them is the head's habit, what follows the picture is not. Each image has a scale "
     "of its own. w takes the attention away, enter looks into one image.",
     "distance": "Every head as a dot, layer by layer: how far patches look on average, in image sides. The line is the "
-    "layer's mean; at the dotted line attention would be spread evenly. v shows other numbers in the same way. A shows "
-    "all models: a plot for each, then the means of their layers as lines (the paper's figure 4).",
+    "layer's mean; at the dotted line attention would be spread evenly. Dots far apart in a layer are heads that share "
+    "the work. v shows other numbers in the same way. A shows all models: a plot for each, then the means of their "
+    "layers as lines (the paper's figure 4). Of heads that were searched for, those that do not fit are rings.",
     "cka": "How alike the features of two layers are, by unbiased minibatch CKA over blocks of images: 1 is the same "
     "up to turning and scaling, 0 is unrelated, and a little below 0 may come out. Rows are layers of the open model, "
     "columns those of the model that m chooses; A sets the last layers of all models side by side. Only models that "
@@ -52,7 +58,8 @@ ABOUT: dict[View, str] = {
     "Heads that fit are underlined among all heads, and n goes from one to the next; an empty query ends that. Tab "
     "completes a word; `:save NAME` keeps a query, which Tab offers and `:search NAME` asks again at any later start.",
     "layer": "All heads of one layer for the same query token, in maps as large as fit; below each its index, the "
-    "number that v changes, and its tags.",
+    "number that v changes, and its tags. Each map has its own scale; u gives all heads of the layer, or of the model, "
+    "the same one, which tells strong attention from weak. The bar is that of the head under the cursor.",
     "saliency": "Intersection over union of every head's foreground with masks of objects: the smallest set of patches "
     "that holds 60 % of its attention, or as much as the page says. v changes whose attention it is. The head marked "
     "as best is so on average; the best head of every image is what the paper's figure 5 shows; merged is the mean of "

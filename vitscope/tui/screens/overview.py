@@ -10,7 +10,7 @@ from vitscope.tui.render.heat import Span, bar, span
 from vitscope.tui.render.surface import Rect, Surface
 from vitscope.tui.render.words import TAGS, glyph
 from vitscope.tui.screens import maps, numbers, peek
-from vitscope.tui.screens.cells import Cells, Head, choose, draw_cell, small, thumb
+from vitscope.tui.screens.cells import Cells, Head, choose, draw_cell, maps_only, pooled, small, thumb
 from vitscope.tui.screens.frame import failed, gone
 from vitscope.tui.screens.marks import Marks
 from vitscope.tui.screens.reading import reading
@@ -28,10 +28,11 @@ def draw(surface: Surface, rect: Rect, state: State, book: Book) -> None:
         return
     g = run.geometry
     low = 4 if rect.height >= 18 else 3 if rect.height >= 12 else 2
-    side = peek.width(rect)
-    cells = choose(g.layers, g.heads, rect.width - (side + 3 if side else 0) - LABEL, rect.height - low - 1)
+    side = 0 if state.small else peek.width(rect)
+    choice = maps_only if state.small else choose
+    cells = choice(g, rect.width - (side + 3 if side else 0) - LABEL, rect.height - low - 1)
     if side and cells.width < 3:
-        side, cells = 0, choose(g.layers, g.heads, rect.width - LABEL, rect.height - low - 1)
+        side, cells = 0, choose(g, rect.width - LABEL, rect.height - low - 1)
     grid = Rect(rect.x, rect.y, min(LABEL + g.heads * cells.width, rect.width), rect.height - low)
     _grid(surface, grid, cells, state, book, run)
     width = max(grid.width, READING) if side else rect.width
@@ -68,10 +69,12 @@ def _grid(surface: Surface, rect: Rect, cells: Cells, state: State, book: Book, 
                 state.quantity == "tag",
                 here and head == state.head,
             )
+            down = 1 if cells.above else 0
             if thumbs is not None:
-                thumb(surface, place, thumbs, (layer, head), state)
+                thumb(surface, place.x, place.y + down, thumbs, (layer, head), state)
             elif cells.thumb:
-                surface.fill(Rect(place.x, place.y, cells.thumb, (cells.thumb + 1) // 2), surface.theme.panel)
+                rows, columns = pooled(g, cells.thumb)
+                surface.fill(Rect(place.x, place.y + down, columns, (rows + 1) // 2), surface.theme.panel)
             draw_cell(surface, place, cells, shows)
             if kept is not None:
                 marks.add(place, found=(layer, head) in kept, chosen=shows.chosen)
@@ -131,7 +134,7 @@ def _legend(surface: Surface, rect: Rect, book: Book, run: Run) -> None:
     every = [tag.name for layer in tags for head in layer for tag in {t.name: t for t in head}.values()]
     found = {name: every.count(name) for name in TAGS if name in every}
     entries = [(glyph(name, ""), name, str(count)) for name, count in found.items()]
-    closer = 3 + max((len(f"{name} {count}") for _, name, count in entries), default=0)
+    closer = 4 + max((len(f"{name} {count}") for _, name, count in entries), default=0)
     ways = [(wide, max(1, (rect.width + 2) // wide)) for wide in (26, closer, 6)]
     wide, across = next((way for way in ways if -(-len(entries) // way[1]) <= rect.height), ways[-1])
     named = wide > 6
