@@ -165,7 +165,7 @@ def test_z_shows_small_maps_with_their_numbers_above_and_keeps_the_place(shapes,
     surface = walker.surface(120, 40)
     value = walker.book.column(walker.book.run(walker.state), "distance").values[0, 2]
     body = surface.back[:-2] == surface.theme.accent
-    row, column = np.argwhere(body)[0].tolist()
+    row = int(np.argwhere(body)[0, 0])
     chosen = "".join(chr(code) for code in surface.char[row][body[row]])
     assert f"{value:.3f}"[1:] in chosen or f"{value:.2f}"[1:] in chosen
     assert (surface.char[row + 1][body[row]] == HALF).all()

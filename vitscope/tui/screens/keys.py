@@ -27,19 +27,20 @@ ABOUT: dict[View, str] = {
     "head": "One head, mean over all images. At the left, attention of the query token to every patch; hjkl move the "
     "query, r shows who attends to it instead. Beside it the AAAM: all queries laid over each other with the query in "
     "the middle. A bright spot off the middle is an offset head, a line an axial one, a small bright middle a local "
-    "one. The offset is its centre of mass, in patches to the right and down. Bars show how attention among patches spreads over distance; "
-    "below them are the patches that the query attends to most, and the same query in all heads of the layer.",
+    "one. The offset is its centre of mass, in patches to the right and down. Bars show how attention among patches "
+    "spreads over distance; below them are the patches that the query attends to most, and the same query in all "
+    "heads of the layer.",
     "image": "One head over one image: the photograph is dark where the query token pays no attention, and takes the "
-    "colours of the scale where it does; with 256 colours, little attention shows as dots, more of them the stronger it "
-    "is. hjkl move the query over the picture. Numbers are means over all images; where the query looks most is of this "
-    "image. A shows the mean over all images for comparison: what stays is habit, what goes is content.",
+    "colours of the scale where it does; with 256 colours, little attention shows as dots, more of them the stronger "
+    "it is. hjkl move the query over the picture. Numbers are means over all images; where the query looks most is of "
+    "this image. A shows the mean over all images for comparison: what stays is habit, what goes is content.",
     "images": "Every image of the gallery, and those opened since, with the same head's attention from the same query "
     "over each: what shows in all of them is the head's habit, what follows the picture is not. Each image has a scale "
     "of its own. w takes the attention away, enter looks into one image.",
-    "distance": "Every head as a dot, layer by layer: how far patches look on average, in image sides. The line is the "
-    "layer's mean; at the dotted line attention would be spread evenly. Dots far apart in a layer are heads that share "
-    "the work. v shows other numbers in the same way. A shows all models: a plot for each, then the means of their "
-    "layers as lines (the paper's figure 4). Of heads that were searched for, those that do not fit are rings.",
+    "distance": "Every head as a dot, layer by layer: how far patches look on average, in image sides. The line is "
+    "the layer's mean; at the dotted line attention would be spread evenly. Dots far apart in a layer are heads that "
+    "share the work. v shows other numbers in the same way. A shows all models: a plot for each, then the means of "
+    "their layers as lines (the paper's figure 4). Of heads that were searched for, those that do not fit are rings.",
     "cka": "How alike the features of two layers are, by unbiased minibatch CKA over blocks of images: 1 is the same "
     "up to turning and scaling, 0 is unrelated, and a little below 0 may come out. Rows are layers of the open model, "
     "columns those of the model that m chooses; A sets the last layers of all models side by side. Only models that "
