@@ -106,3 +106,12 @@ def test_a_layer_or_head_that_is_not_there_is_refused(cache, place):
 def test_a_model_that_is_not_there_is_refused(cache):
     with pytest.raises(StoreError, match="vitscope extract"):
         starting(cache, "nobody/1")
+
+
+def test_an_image_that_this_model_did_not_keep_is_left_out_of_the_place():
+    far = State(trail=trail("image"), run="small-1", image=3)
+    assert spelled(far, KNOWN) == "small/1/1@head"
+    assert spelled(replace(far, image=2), KNOWN) == "small/1/1@image:3"
+    assert spelled(replace(far, run="bare-3", image=0), KNOWN) == "bare/1/1@head"
+    for state in (far, replace(far, run="bare-3")):
+        assert resolved(spelled(state, KNOWN), KNOWN, State()).view == "head"

@@ -72,8 +72,9 @@ def spelled(state: State, known: Sequence[Known]) -> str:
     asked = [(name, aspect.get(state)) for name, aspect in ASPECTS.items()]
     asked.append(("with", _named(state.features.other, known) if state.features.other else ""))
     query = "&".join(f"{name}={quote_plus(value, safe=',/:.')}" for name, value in asked if value)
-    kept = state.image >= 0  # one that was opened live is gone with the browser
-    view = "head" if state.view == "image" and not kept else state.view
+    kept = 0 <= state.image < run.images  # one that was opened live is gone with the browser
+    there = {"image": kept, "images": run.images > 0}.get(state.view, True)
+    view = state.view if there else "head"
     image = f":{state.image + 1}" if kept and (state.image or view == "image") else ""
     place = f"{_named(run.name, known)}/{state.layer + 1}/{state.head + 1}@{view}{image}"
     return f"{place}?{query}" if query else place
