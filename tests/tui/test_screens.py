@@ -218,6 +218,16 @@ def test_broken_runs_are_listed_with_the_reason(tmp_path):
     assert "annot be read" in Walker(tmp_path).page(80, 24)
 
 
+@pytest.mark.parametrize("size", [size for size in SIZES if size[1] > 12])
+def test_many_broken_runs_leave_room_for_those_that_can_be_read(tmp_path, size):
+    for seed in range(12):
+        folder = synthetic.write(tmp_path, layers=1, heads=1, grid=(2, 2), model=f"model{seed}", seed=seed)
+        if seed >= 6:
+            (folder / "run.json").write_text("{")
+    page = Walker(tmp_path).page(*size)
+    assert page.split("Cannot be read (6)")[0].count(" shapes ") >= 4
+
+
 def test_a_cache_of_another_version_says_so(tmp_path):
     folder = synthetic.write(tmp_path, layers=1, heads=1, grid=(2, 2))
     record = json.loads((folder / "run.json").read_text())

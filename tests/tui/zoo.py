@@ -14,7 +14,7 @@ STARTED = "2026-01-0{}T03:04:05+00:00"
 def write(cache: Path) -> Path:
     """Write it into `cache`, and return that. "whole" is the newest and has everything."""
     shape = {"images": 8, "block": 4}
-    synthetic.write(cache, model="whole", layers=3, heads=4, gallery=3, started=STARTED.format(9), **shape)
+    synthetic.write(cache, model="whole", layers=3, heads=4, gallery=8, started=STARTED.format(9), **shape)
     synthetic.write(cache, model="deep", layers=5, heads=2, grid=(6, 3), gallery=1, seed=1,
                     started=STARTED.format(8), **shape)  # fmt: skip
     synthetic.write(cache, model="registered", layers=2, heads=3, prefix=("cls", "reg1", "reg2"), seed=2,

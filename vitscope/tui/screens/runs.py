@@ -13,6 +13,8 @@ from vitscope.tui.render.words import when, wrap
 from vitscope.tui.screens.frame import notice
 from vitscope.tui.state import State
 
+ROWS = 4  # of the table, which the details of a run may not take from it
+
 
 def draw(surface: Surface, rect: Rect, state: State, book: Book) -> None:
     """Runs as a table with the details of the one under the cursor; below it what cannot be read."""
@@ -43,9 +45,10 @@ def _table(surface: Surface, rect: Rect, state: State, listing: Listing) -> None
         surface.write(x, y, title, theme.dim, width=width, align="right" if right else "left")
         x += width + 2
     y += 1
-    broken = min(len(listing.broken), max(1, rect.height // 4)) if listing.broken else 0
-    details = 8 if rect.height >= 20 else 0
-    room = max(1, rect.bottom - y - (3 * broken + 1 if broken else 0) - details)
+    space = rect.bottom - y
+    broken = min(4 * len(listing.broken) + 2, max(3, space // 3)) if listing.broken else 0
+    details = 8 if rect.height >= 20 and space - broken - 8 >= min(len(listing.runs), ROWS) else 0
+    room = max(1, space - broken - details)
     first = max(0, min(state.cursor - room // 2, len(listing.runs) - room))
     for index, run in enumerate(listing.runs[first : first + room], start=first):
         _line(surface, Rect(rect.x, y, rect.width, 1), run, columns, chosen=index == state.cursor)
