@@ -16,4 +16,4 @@ lint:   ## format, lint, types, import rule
 	lint-imports
 
 bench:  ## how fast and how large, as ratios measured in one run
-	for file in tests/benchmarks/bench_*.py; do $(PYTHON) -m tests.benchmarks.$$(basename $$file .py) || exit 1; done
+	$(PYTHON) -m tests.benchmarks

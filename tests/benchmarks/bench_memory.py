@@ -22,7 +22,7 @@ from vitscope.run.extract import Request, extract
 from vitscope.spec import Resources
 
 
-class _Silent:
+class Silent:
     def tell(self, sentence: str) -> None:
         """Nobody is listening."""
 
@@ -36,9 +36,18 @@ class _Silent:
 def run(model: str, images: Path, limit: int, cache: Path) -> int:
     """Extract `limit` images with every metric; peak memory of this process in KiB."""
     extract(
-        Request(model=model, data=images, limit=limit, metrics=tuple(catalog.METRICS)), Resources(), cache, _Silent()
+        Request(model=model, data=images, limit=limit, metrics=tuple(catalog.METRICS)), Resources(), cache, Silent()
     )
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def draw(folder: Path, count: int) -> None:
+    """So many JPEG files of enlarged noise."""
+    folder.mkdir()
+    generator = np.random.default_rng(0)
+    for number in range(count):
+        noise = generator.integers(0, 256, (24, 32, 3), dtype=np.uint8)
+        Image.fromarray(noise).resize((320, 240)).save(folder / f"{number:04}.jpg")
 
 
 def main() -> None:
@@ -54,11 +63,7 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         images = Path(folder) / "images"
-        images.mkdir()
-        generator = np.random.default_rng(0)
-        for number in range(options.many):
-            noise = generator.integers(0, 256, (24, 32, 3), dtype=np.uint8)
-            Image.fromarray(noise).resize((320, 240)).save(images / f"{number:04}.jpg")
+        draw(images, options.many)
         peaks = [
             _peak(options.model, images, limit, Path(folder) / str(limit)) for limit in (options.few, options.many)
         ]

@@ -45,13 +45,13 @@ def block_before(thing: Thing, share: float, stream: Stream) -> Block:
     )
 
 
-def portrait(kind: Kind, *key: object) -> tuple[Picture, str]:
-    """One object of a kind filling most of an 80-pixel picture, sometimes partly hidden; and its background's name."""
+def portrait(kind: Kind, *key: object, side: int = SIDE) -> tuple[Picture, str]:
+    """One object of a kind filling most of a square picture, sometimes partly hidden; and its background's name."""
     stream = Stream("portrait", kind.name, *key)
-    size = stream.between(0.4, 0.54) * SIDE
-    slack = SIDE / 2 - size * 0.9 + 2
-    x, y = (SIDE / 2 + stream.between(-slack, slack) for _ in range(2))
+    size = stream.between(0.4, 0.54) * side
+    slack = side / 2 - size * 0.9 + 2
+    x, y = (side / 2 + stream.between(-slack, slack) for _ in range(2))
     thing = thing_at(kind, x, y, size, stream)
     blocks = [block_before(thing, stream.between(0.15, 0.35), stream)] if stream.chance(0.25) else []
     ground = ground_for(kind, stream)
-    return render(SIDE, SIDE, [thing], ground=ground, key=(kind.name, *key), blocks=blocks), ground
+    return render(side, side, [thing], ground=ground, key=(kind.name, *key), blocks=blocks), ground
