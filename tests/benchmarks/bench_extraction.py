@@ -5,25 +5,25 @@
 
 Rows: each group of metrics alone, the default set, and all metrics; the ratio is the median over rounds of (tapped pass
 with these metrics) / (bare forward), each pair measured back to back. On a machine that does something else beside,
-`--clock cpu` with OMP_NUM_THREADS=1 counts the seconds that this process computes, not those that it waits.
+`--clock cpu` with OMP_NUM_THREADS=1 counts the seconds that this process computes, not those that it waits. In a few
+images the gallery of eight is a large part; `default without the gallery` is what all others cost.
 """
 
 from __future__ import annotations
 
 import argparse
 import statistics
-import time
-from collections.abc import Callable
 
 import torch
 
+from tests.benchmarks.machine import CLOCKS, described, in_turn, spread, table
 from vitscope import catalog
 from vitscope.batch import Images
 from vitscope.metrics import Setting
 from vitscope.models import build
 from vitscope.models.places import tokens_of
 from vitscope.models.shape import geometry_of
-from vitscope.run.device import choose, describe
+from vitscope.run.device import choose
 from vitscope.run.loader import Loaded
 from vitscope.run.measure import Pass
 from vitscope.run.plan import plan
@@ -53,23 +53,6 @@ GROUPS = {
 }
 
 
-CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
-
-
-def timed(work: Callable[[], object], device: torch.device, clock: Callable[[], float] = time.perf_counter) -> float:
-    """Seconds that `work` takes, with the device's queue empty before and after."""
-    _wait(device)
-    start = clock()
-    work()
-    _wait(device)
-    return clock() - start
-
-
-def _wait(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-
-
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser()
@@ -81,7 +64,6 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", choices=GROUPS)
     parser.add_argument("--clock", choices=CLOCKS, default="wall")
     options = parser.parse_args()
-    clock = CLOCKS[options.clock]
     device = choose(options.device)
     model = build.load(options.model)
     model.module.to(device)
@@ -91,12 +73,9 @@ def main() -> None:
     places = tuple(range(options.batches * options.batch))
     setting = Setting(geometry, device, 10, tuple(range(8)), tokens.width, tokens.places, places)
     planned = plan([], setting, Resources(batch_size=options.batch))
-    with torch.inference_mode():  # memory, kernels and clocks warm up
-        for _ in range(2):
-            model.module(torch.zeros(options.batch, 3, *model.image_size, device=device))
-    print(f"{options.model}, {len(batches)} batches of {options.batch}, {describe(device)}, {options.rounds} rounds")
-    print(f"{'metrics':<34} {'ratio':>6}  (least … most)   ms an image")
-
+    print(described())
+    print(f"{options.model}, {len(batches)} batches of {options.batch}, {options.rounds} rounds\n")
+    rows = []
     for label, names in GROUPS.items():
         if options.only and label not in options.only:
             continue
@@ -113,15 +92,10 @@ def main() -> None:
             for batch in batches:
                 current.run(batch)
 
-        bare()
-        tapped()
-        pairs = [(timed(tapped, device, clock), timed(bare, device, clock)) for _ in range(options.rounds)]
-        ratios = sorted(one / other for one, other in pairs)
-        each = statistics.median(one for one, _ in pairs) / (len(batches) * options.batch) * 1e3
-        print(
-            f"{label:<34} {statistics.median(ratios):6.3f}  ({ratios[0]:.3f} … {ratios[-1]:.3f})  {each:8.1f}",
-            flush=True,
-        )
+        ratios, taken = in_turn({label: tapped}, bare, device, options.rounds, CLOCKS[options.clock])[label]
+        each = statistics.median(taken) / (len(batches) * options.batch) * 1e3
+        rows.append([label, spread(ratios), f"{each:.1f}"])
+    print(table(("metrics", "time / bare forward (least … most)", "ms an image"), rows))
 
 
 def _batches(size: int, count: int, crop: tuple[int, int]) -> list[Loaded]:
