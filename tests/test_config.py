@@ -68,7 +68,9 @@ def test_a_value_is_kept_until_it_is_taken_back(key):
 @pytest.mark.parametrize("key", EXAMPLES)
 def test_the_environment_stands_above_the_file(monkeypatch, key):
     config.set(key, EXAMPLES[key])
-    other = {"device": "cpu", "precision": "fp16", "mouse": "on"}.get(key, 3 if isinstance(EXAMPLES[key], int) else "/other")
+    other = {"device": "cpu", "precision": "fp16", "mouse": "on"}.get(
+        key, 3 if isinstance(EXAMPLES[key], int) else "/other"
+    )
     monkeypatch.setenv(config.variable(key), str(other))
     assert config.get(key) == other
     monkeypatch.setenv(config.variable(key), "")

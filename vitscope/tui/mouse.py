@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from vitscope.geometry import Geometry
-from vitscope.tui import keys, moves
+from vitscope.tui import finding, keys, moves, side
 from vitscope.tui.bindings import Binding
 from vitscope.tui.moves import Move
 from vitscope.tui.render.surface import Action, Rect, Surface
@@ -57,25 +57,46 @@ def _named(names: tuple[str, ...] | list[str], state: State) -> Binding | None:
 
 
 def head(layer: int, head: int) -> Move:
-    """To a head by its layer and index."""
-    return lambda state, _facts: replace(state, layer=layer, head=head)
+    """To a head by its layer and index; of a model that has fewer, to the last."""
+
+    def move(state: State, facts: Facts) -> State:
+        g = facts.geometry
+        return replace(state, layer=min(layer, g.layers - 1), head=min(head, g.heads - 1)) if g else state
+
+    return move
 
 
 def run(line: int) -> Move:
     """To a line of the list of runs."""
-    return lambda state, _facts: replace(state, cursor=line)
+    return lambda state, facts: replace(state, cursor=max(0, min(line, facts.runs - 1)))
 
 
-def patch(row: int, column: int) -> Move:
+def found(line: int) -> Move:
+    """To a line of the heads that were found."""
+    return lambda state, facts: finding.line(line - state.finding.at)(state, facts)
+
+
+def peer(number: int, head: int) -> Move:
+    """To a head of the model with this number, from 1, on the page of models."""
+
+    def move(state: State, facts: Facts) -> State:
+        after = side.numbered(number)(state, facts)
+        heads = next((peer.geometry.heads for peer in facts.peers if peer.name == after.run), head + 1)
+        return replace(after, head=min(head, heads - 1))
+
+    return move
+
+
+def patches(surface: Surface, drawn: Rect, grid: Geometry, rows: int, columns: int) -> None:
+    """The patches of a picture of rows × columns pixels in `drawn`; of two pixels in a cell the upper one counts."""
+    surface.spread(drawn, lambda x, y: _patch(2 * y * grid.rows // rows, x * grid.columns // columns))
+
+
+def _patch(row: int, column: int) -> Move:
     """To a patch as the query token."""
-    return lambda state, _facts: replace(state, kind="patch", patch=(row, column))
 
+    def move(state: State, facts: Facts) -> State:
+        g = facts.geometry
+        return replace(state, kind="patch", patch=(min(row, g.rows - 1), min(column, g.columns - 1))) if g else state
 
-def patches(surface: Surface, drawn: Rect, grid: Geometry, times: int) -> None:
-    """The patches of a picture in `drawn`, each `times` pixels wide and high: two above each other in a cell."""
-
-    def pick(x: int, y: int) -> Move:
-        return patch(min(2 * y // times, grid.rows - 1), min(x // times, grid.columns - 1))
-
-    if times:
-        surface.spread(drawn, pick)
+    return move

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from rich.cells import cell_len
 
 from vitscope.store.reader import Run
-from vitscope.tui import searching
+from vitscope.tui import mouse, searching
 from vitscope.tui.book import QUANTITIES, Book
 from vitscope.tui.census import ALIKE, Found, everywhere
 from vitscope.tui.finding import Spot
@@ -137,6 +137,7 @@ def _list(surface: Surface, rect: Rect, state: State, found: Found) -> None:
     first = max(0, min(at - room // 2, len(found.spots) - room))
     for i in range(first, min(first + room, len(found.spots))):
         y, chosen = rect.y + 1 + i - first, i == at
+        surface.spot(Rect(rect.x, y, rect.width, 1), mouse.found(i))
         if chosen:
             surface.fill(Rect(rect.x, y, rect.width, 1), theme.panel)
             surface.write(rect.x, y, "▌", theme.accent)

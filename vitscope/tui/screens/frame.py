@@ -7,17 +7,20 @@ import re
 from rich.cells import cell_len
 
 from vitscope.store.reader import Run
-from vitscope.tui import searching
+from vitscope.tui import moves, searching
 from vitscope.tui.bindings import Binding
 from vitscope.tui.book import Book
+from vitscope.tui.keymap import LOOKS
 from vitscope.tui.keys import hints
 from vitscope.tui.library import Failure
 from vitscope.tui.needs import WITH_HEADS
 from vitscope.tui.prompt import KEYS, Prompt
 from vitscope.tui.render.surface import Rect, Surface
 from vitscope.tui.render.words import counted, wrap
-from vitscope.tui.state import State
+from vitscope.tui.state import State, View
 
+KEY_OF = {look: key for key, look in LOOKS.items()}
+LEADS: tuple[tuple[str, View], ...] = ((r"(layer |L)\d+( H\d+)?", "layer"), (r"(head |H)\d+", "head"))
 BOX = 24  # columns that a box needs at least
 
 
@@ -40,6 +43,7 @@ def header(surface: Surface, state: State, book: Book) -> None:
         about = _about(state, book, run)
     narrow = cell_len(" vitscope " + " › ".join(crumbs) + about) + 4 > surface.width
     x = surface.write(1, 0, "vitscope", theme.accent, bold=True)
+    surface.spot(Rect(0, 0, x, 1), moves.go("runs"))
     room = surface.width - x - 1
     if narrow:
         about = "" if cell_len(" › ".join(crumbs) + about) + 6 > room else about
@@ -47,7 +51,10 @@ def header(surface: Surface, state: State, book: Book) -> None:
     for i, crumb in enumerate(crumbs):
         last = i == len(crumbs) - 1
         x = surface.write(x, 0, " › ", theme.dim)
-        x = surface.write(x, 0, crumb, theme.text if last else theme.dim, bold=last)
+        left, x = x, surface.write(x, 0, crumb, theme.text if last else theme.dim, bold=last)
+        view = _leads(crumb, first=i == 0)
+        if view and view != state.view != "runs" and run is not None and not state.help:
+            surface.spot(Rect(left, 0, x - left, 1), moves.go(view))
     if about:
         surface.write(surface.width - cell_len(about) - 1, 0, about, theme.dim)
 
@@ -57,6 +64,12 @@ def _about(state: State, book: Book, run: Run) -> str:
     if state.view in WITH_HEADS and searching.matches(book, state, run) is not None:
         return f"/{state.finding.query.strip()}"
     return f"{run.dataset} · {counted(run.images, 'image')}"
+
+
+def _leads(crumb: str, *, first: bool) -> View | None:
+    """The page that a part of the breadcrumbs leads to."""
+    by_word: View | None = next((view for words, view in LEADS if re.fullmatch(words, crumb)), None)
+    return by_word or ("overview" if first else None)
 
 
 def _crumbs(state: State, book: Book) -> list[str]:
@@ -127,6 +140,7 @@ def footer(surface: Surface, state: State) -> None:
         return
     if state.help:
         surface.write(1, y, "esc closes   j k scroll", theme.dim)
+        surface.spot(surface.rect, "escape")
         return
     ways = [binding for binding in hints(state.view) if binding.group == "vitscope"]
     if len(state.trail) == 1:
@@ -149,6 +163,7 @@ def _asked(surface: Surface, y: int, state: State) -> None:
     way = "esc gives up"
     surface.write(1, y, state.opening.doing, surface.theme.accent, bold=True, width=surface.width - cell_len(way) - 4)
     surface.write(surface.width - cell_len(way) - 1, y, way, surface.theme.dim)
+    surface.spot(Rect(surface.width - cell_len(way) - 1, y, cell_len(way), 1), "escape")
 
 
 def _prompt(surface: Surface, y: int, line: Prompt) -> None:
@@ -171,8 +186,16 @@ def _hints(surface: Surface, x: int, y: int, bindings: list[Binding], stop: int)
         keys = binding.hint_keys or binding.shown
         if x + cell_len(keys) + cell_len(binding.hint) + 1 > stop:
             return
-        x = surface.write(x, y, keys, surface.theme.accent, bold=True)
+        left, x = x, surface.write(x, y, keys, surface.theme.accent, bold=True)
         x = surface.write(x, y, f" {binding.hint}", surface.theme.dim) + 2
+        surface.spot(Rect(left, y, x - left - 2, 1), binding.keys[0])
+        _each(surface, left, y, binding)
+
+
+def _each(surface: Surface, x: int, y: int, binding: Binding) -> None:
+    """Where a hint stands for several keys, each is pressed by a click on it."""
+    for match in re.finditer(r"\S+" if " " in binding.hint_keys else r"\S", binding.hint_keys):
+        surface.spot(Rect(x + match.start(), y, cell_len(match[0]), 1), KEY_OF.get(match[0], match[0]))
 
 
 def gone(surface: Surface, rect: Rect) -> None:

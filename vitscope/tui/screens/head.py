@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vitscope.store.reader import Run
-from vitscope.tui import searching
+from vitscope.tui import mouse, searching
 from vitscope.tui.book import Book
 from vitscope.tui.library import Maps
 from vitscope.tui.render.heat import factor, heat, shrink, span
@@ -178,6 +178,7 @@ def _heads(surface: Surface, rect: Rect, edge: int, state: State, book: Book, ru
         drawn = heat(surface, x, rect.y + 1, small, scale, 1)
         label, ink = f"[{head + 1}]" if here else str(head + 1), theme.accent if here else theme.dim
         surface.write(x, drawn.bottom, label, ink, bold=here, width=max(columns, len(label)), align="centre")
+        surface.spot(Rect(x, drawn.y, pitch, drawn.height + 1), mouse.head(state.layer, head))
         if kept is not None:
             place = Rect(x, drawn.y, max(columns, len(label)), drawn.height + 1)
             marks.add(place, found=(state.layer, head) in kept, chosen=here)

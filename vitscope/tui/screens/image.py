@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from vitscope.store.reader import Run
+from vitscope.tui import mouse
 from vitscope.tui.book import Book
 from vitscope.tui.library import Failure, Maps
 from vitscope.tui.render.heat import bar, heat, shrink
@@ -97,6 +98,7 @@ def _times(run: Run, photo: np.ndarray) -> int:
 
 
 def _token(surface: Surface, place: Rect, state: State, run: Run, photo: np.ndarray) -> None:
+    mouse.patches(surface, place, run.geometry, photo.shape[0], photo.shape[1])
     if state.kind == "patch" and state.patch is not None:
         maps.token(surface, place, state.patch, run.geometry, photo.shape[0], photo.shape[1])
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from vitscope.derive.heads import Tag
 from vitscope.geometry import Geometry
 from vitscope.store.reader import Run
-from vitscope.tui import searching
+from vitscope.tui import mouse, searching
 from vitscope.tui.book import Book
 from vitscope.tui.library import Column, Failure, Maps
 from vitscope.tui.render.heat import bar, heat, mark, shrink, span
@@ -111,6 +111,7 @@ def draw(surface: Surface, rect: Rect, state: State, book: Book) -> None:
 def _head(surface: Surface, rect: Rect, laid: Plan, head: int, state: State, book: Book, run: Run) -> None:
     """A map with its head's index, number and tags below; where words are cut, their characters."""
     theme, here = surface.theme, head == state.head
+    surface.spot(rect, mouse.head(state.layer, head))
     values = book.maps(state, run)
     if isinstance(values, Maps):
         mine = values.patches[state.layer, head]

@@ -6,6 +6,7 @@ import numpy as np
 
 from vitscope.geometry import Geometry
 from vitscope.store.reader import Run
+from vitscope.tui import mouse
 from vitscope.tui.book import Book
 from vitscope.tui.library import Failure, Maps
 from vitscope.tui.render.heat import Span, bar, factor, heat, mark, shrink, span
@@ -59,6 +60,7 @@ def query(
     rows, columns = size(g, times, rect.width, rect.height - 2)
     values = values if times else shrink(values, rows, columns)
     drawn = heat(surface, rect.x, rect.y + 1, values, scale, max(1, times))
+    mouse.patches(surface, drawn, g, rows, columns)
     if state.kind == "patch" and state.patch is not None:
         token(surface, drawn, state.patch, g, rows, columns)
     bar(surface, rect.x, drawn.bottom, max(drawn.width, min(rect.width, 34)), scale, scale_label(state))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from vitscope.store.reader import Run
-from vitscope.tui import searching
+from vitscope.tui import mouse, searching, side
 from vitscope.tui.book import QUANTITIES, Book
 from vitscope.tui.library import Column, Failure, Maps
 from vitscope.tui.palettes import diverging
@@ -89,11 +89,13 @@ def _table(surface: Surface, rect: Rect, widths: tuple[int, int, int], rows: lis
     y = rect.y
     for i, row in list(enumerate(rows))[first : first + visible]:
         _label(surface, Rect(rect.x, y, label - 1, high), i, row, chosen=i == here)
+        surface.spot(Rect(rect.x, y, label - 1, high), side.numbered(i + 1))
         kept = searching.matches(book, state, rows[here].run, row.run)
         for place, head in enumerate(row.heads):
             cell = Rect(rect.x + label + place * wide, y, wide, high)
             chosen = i == here and head == row.state.head
             _cell(surface, cell, row, place, scales[i], _shared(rows), chosen=chosen)
+            surface.spot(cell, mouse.peer(i + 1, head))
             if kept is not None:
                 marks.add(cell, found=(row.state.layer, head) in kept, chosen=chosen)
                 marked = True

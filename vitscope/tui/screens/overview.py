@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vitscope.store.reader import Run
-from vitscope.tui import searching
+from vitscope.tui import mouse, searching
 from vitscope.tui.book import QUANTITIES, Book
 from vitscope.tui.library import Column, Failure, Maps
 from vitscope.tui.render.heat import Span, bar, span
@@ -76,6 +76,7 @@ def _grid(surface: Surface, rect: Rect, cells: Cells, state: State, book: Book, 
                 rows, columns = pooled(g, cells.thumb)
                 surface.fill(Rect(place.x, place.y + down, columns, (rows + 1) // 2), surface.theme.panel)
             draw_cell(surface, place, cells, shows)
+            surface.spot(place, mouse.head(layer, head))
             if kept is not None:
                 marks.add(place, found=(layer, head) in kept, chosen=shows.chosen)
     if kept is not None:

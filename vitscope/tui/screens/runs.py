@@ -6,6 +6,7 @@ from rich.cells import cell_len
 
 from vitscope.store.reader import Run
 from vitscope.store.text import shown
+from vitscope.tui import mouse
 from vitscope.tui.book import Book
 from vitscope.tui.library import Listing
 from vitscope.tui.render.surface import Rect, Surface, fit
@@ -52,6 +53,7 @@ def _table(surface: Surface, rect: Rect, state: State, listing: Listing) -> None
     first = max(0, min(state.cursor - room // 2, len(listing.runs) - room))
     for index, run in enumerate(listing.runs[first : first + room], start=first):
         _line(surface, Rect(rect.x, y, rect.width, 1), run, columns, chosen=index == state.cursor)
+        surface.spot(Rect(rect.x, y, rect.width, 1), mouse.run(index))
         y += 1
     if details and listing.runs:
         y = _details(surface, Rect(rect.x, y + 1, rect.width, rect.bottom - y - 1), listing, state)
