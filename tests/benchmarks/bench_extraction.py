@@ -16,7 +16,7 @@ import statistics
 
 import torch
 
-from tests.benchmarks.machine import CLOCKS, described, in_turn, spread, table
+from tests.benchmarks.machine import CLOCKS, described, in_turn, show, spread
 from vitscope import catalog
 from vitscope.batch import Images
 from vitscope.metrics import Setting
@@ -75,27 +75,26 @@ def main() -> None:
     planned = plan([], setting, Resources(batch_size=options.batch))
     print(described())
     print(f"{options.model}, {len(batches)} batches of {options.batch}, {options.rounds} rounds\n")
-    rows = []
-    for label, names in GROUPS.items():
-        if options.only and label not in options.only:
-            continue
-        metrics = {name: catalog.load("metric", catalog.METRICS, name) for name in names}
+
+    def row(label: str) -> tuple[str, str, str]:
+        metrics = {name: catalog.load("metric", catalog.METRICS, name) for name in GROUPS[label]}
         current = Pass(metrics, model, setting, planned)
         pixels = [current._normalised(batch.images.pixels) for batch in batches if batch.images is not None]
 
-        def bare(pixels: list[torch.Tensor] = pixels) -> None:
+        def bare() -> None:
             with torch.inference_mode():
                 for batch in pixels:
                     model.module(batch)
 
-        def tapped(current: Pass = current) -> None:
+        def tapped() -> None:
             for batch in batches:
                 current.run(batch)
 
         ratios, taken = in_turn({label: tapped}, bare, device, options.rounds, CLOCKS[options.clock])[label]
         each = statistics.median(taken) / (len(batches) * options.batch) * 1e3
-        rows.append([label, spread(ratios), f"{each:.1f}"])
-    print(table(("metrics", "time / bare forward (least … most)", "ms an image"), rows))
+        return label, spread(ratios), f"{each:.1f}"
+
+    show(("metrics", "time / bare forward (least … most)", "ms an image"), map(row, options.only or GROUPS))
 
 
 def _batches(size: int, count: int, crop: tuple[int, int]) -> list[Loaded]:

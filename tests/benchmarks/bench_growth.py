@@ -26,7 +26,7 @@ import torch
 from timm.models.vision_transformer import VisionTransformer
 
 from tests.benchmarks.bench_memory import Silent, draw
-from tests.benchmarks.machine import CLOCKS, MIB, bytes_below, described, exponent, in_turn, peak, table, timed
+from tests.benchmarks.machine import CLOCKS, MIB, bytes_below, described, exponent, in_turn, peak, show, timed
 from tests.benchmarks.peers import hooked
 from tests.tasks import backbones
 from vitscope import catalog
@@ -172,13 +172,13 @@ def main() -> None:
         if axis == "disk":
             rows = [(name, f"{once:.1f}", f"{each:.1f}", f"{once + each * 5000 / 1024:.0f}")
                     for name, once, each in disk(64, 192)]  # fmt: skip
-            print(table((MODEL, "MiB once", "KiB an image", "MiB for 5,000 images"), rows))
+            show((MODEL, "MiB once", "KiB an image", "MiB for 5,000 images"), rows)
         else:
-            print(_table(axis, [alone(axis, size) for size in AXES[axis][1]]))
+            _show(axis, [alone(axis, size) for size in AXES[axis][1]])
 
 
-def _table(axis: str, points: list[Point]) -> str:
-    """A row for each point, and one with the exponents of what grows."""
+def _show(axis: str, points: list[Point]) -> None:
+    """Print a row for each point, and one with the exponents of what grows."""
     said = {
         "seconds": "s" if axis == "models" else "ms an image", "bare": "bare forward, ms an image", "ratio": "ratio",
         "pairs": "CKA of all pairs, s", "memory": "memory, MiB", "disk": "disk, MiB",
@@ -188,7 +188,7 @@ def _table(axis: str, points: list[Point]) -> str:
     rows = [[f"{point['size']:.0f}", *(f"{point[name] * times[name]:.4g}" for name in there)] for point in points]
     sizes = [point["size"] for point in points]
     rows.append(["exponent", *(f"{exponent(sizes, [point[name] for point in points]):.2f}" for name in there)])
-    return table((axis, *(said[name] for name in there)), rows)
+    show((axis, *(said[name] for name in there)), rows)
 
 
 if __name__ == "__main__":

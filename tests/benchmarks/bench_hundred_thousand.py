@@ -26,7 +26,7 @@ from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
-from tests.benchmarks.machine import MIB, bytes_below, described, resident, table
+from tests.benchmarks.machine import MIB, bytes_below, described, resident, show
 from vitscope.data import images
 from vitscope.demo.world.compose import portrait
 from vitscope.demo.world.kinds import KINDS
@@ -177,7 +177,7 @@ def report(options: argparse.Namespace, data: Path, cache: Path) -> None:
     ]
     print(described())
     print(f"{options.images:,} images of {options.side} pixels, {options.model}, metrics: {options.metrics}\n")
-    print(table(("what", "measured"), rows))
+    show(("what", "measured"), rows)
 
 
 def _last_shard(samples: list[Sample]) -> float:

@@ -17,6 +17,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,7 @@ from torch import Tensor, nn
 
 from tests.benchmarks import paper_loop as loop
 from tests.benchmarks.bench_memory import Silent
-from tests.benchmarks.machine import CLOCKS, described, table
+from tests.benchmarks.machine import CLOCKS, described, show
 from tests.benchmarks.peers import unfused
 from tests.tasks import backbones
 from vitscope import catalog
@@ -47,6 +48,7 @@ from vitscope.tasks.clustering import kmeans, scores
 KNN_BATCH, CKA_BATCH, PAIR = 256, 8, 2  # as the paper's code has them
 SWEPT = {"knn": "accuracy", "retrieval": "map-medium", "davis": "jf", "spair": "pck"}  # a run of the model a layer
 ONCE = {"saliency": "best-head", "objects": "layer-purity", "parts": "layer-purity"}  # one run for all layers
+HOW = "how and what"
 Numbers = dict[str, np.ndarray]
 
 
@@ -245,7 +247,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--model", default="demo-fs")
     parser.add_argument("--per-class", type=int, default=5)
-    parser.add_argument("--only", nargs="*", choices=["how and what", *tour.SUBSETS])
+    parser.add_argument("--only", nargs="*", choices=[HOW, *tour.SUBSETS])
     parser.add_argument("--clock", choices=CLOCKS, default="wall")
     options = parser.parse_args()
     print(described())
@@ -256,21 +258,25 @@ def main() -> None:
         images = read(tour.draw(cache), per_class=options.per_class)
         print(f"{options.model}, {len(images.records)} images for how and what\n")
         ours, theirs = Ours(options.model, cache, images), Theirs(options.model, cache, images)
-        wanted = options.only or ["how and what", *tour.SUBSETS]
-        clock, rows, totals = CLOCKS[options.clock], [], (Cost(0, 0), Cost(0, 0))
-        for name in wanted:
-            pair = []
-            for side, total in zip((ours, theirs), totals, strict=True):
-                if name == "how and what":
-                    pair.append(measured(side.how_and_what, clock))
-                else:
-                    pair.append(measured(lambda: side.task(name, options.per_class), clock))  # noqa: B023 - called here
-                total.images += pair[-1].images
-                total.seconds += pair[-1].seconds
-            rows.append(_row(name, *pair))
-        rows.append(_row("the whole paper", *totals))
-    header = ("part", "images through the model", "the loop's", "ratio", "seconds", "the loop's", "ratio", "difference")
-    print(table(header, rows))
+        wanted = options.only or [HOW, *tour.SUBSETS]
+        header = ("part", "images through the model", "the loop's", "ratio", "seconds", "the loop's", "ratio", "apart")
+        show(header, _rows(ours, theirs, wanted, options.per_class, CLOCKS[options.clock]))
+
+
+def _rows(
+    ours: Ours, theirs: Theirs, wanted: list[str], per_class: int, clock: Callable[[], float]
+) -> Iterator[list[object]]:
+    """A row for each part, as it is measured, and one for all of them."""
+    totals = (Cost(0, 0), Cost(0, 0))
+    for name in wanted:
+        pair = []
+        for side, total in zip((ours, theirs), totals, strict=True):
+            work = side.how_and_what if name == HOW else partial(side.task, name, per_class)
+            pair.append(measured(work, clock))
+            total.images += pair[-1].images
+            total.seconds += pair[-1].seconds
+        yield _row(name, *pair)
+    yield _row("the whole paper" if len(wanted) > len(tour.SUBSETS) else "all of these", *totals)
 
 
 def _row(name: str, ours: Cost, theirs: Cost) -> list[object]:

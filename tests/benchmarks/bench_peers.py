@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from tests.benchmarks.machine import CLOCKS, described, in_turn, peak, spread, table, wait
+from tests.benchmarks.machine import CLOCKS, described, in_turn, peak, show, spread, wait
 from tests.benchmarks.peers import CONTENDERS
 from vitscope.models import build
 from vitscope.run.device import choose
@@ -51,8 +51,8 @@ def main() -> None:
     print(f"{options.model}, {options.images} images in batches of {options.batch}, {options.rounds} rounds\n")
     with tempfile.TemporaryDirectory() as folder:
         names = dict.fromkeys([OURS, *options.only])
-        rows = [_row(name, _apart(name, Path(folder)), Path(folder)) for name in names]
-    print(table(("way to the attention", "time / bare forward", "memory, MiB", "difference: maps, distance"), rows))
+        header = ("way to the attention", "time / bare forward", "memory, MiB", "difference: maps, distance")
+        show(header, (_row(name, _apart(name, Path(folder)), Path(folder)) for name in names))
 
 
 def _apart(name: str, folder: Path) -> dict[str, object] | str:

@@ -11,7 +11,8 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 
 import torch
@@ -93,14 +94,24 @@ def spread(ratios: Sequence[float]) -> str:
     return f"{statistics.median(ratios):.2f} ({ratios[0]:.2f} … {ratios[-1]:.2f})"
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """A table in Markdown, numbers to the right, ready for docs/benchmarks.md."""
-    lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
-    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
+def show(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print a table in Markdown, numbers to the right, each row as soon as it is there.
+
+    >>> show(("what", "ms"), [("a step", 7)])
+    | what | ms |
+    | --- | ---: |
+    | a step | 7 |
+    """
+    for line in chain([header, ["---", *["---:"] * (len(header) - 1)]], rows):
+        print("| " + " | ".join(str(cell) for cell in line) + " |", flush=True)
 
 
 def exponent(sizes: Sequence[float], costs: Sequence[float]) -> float:
-    """b of the power law cost = a · size^b that fits best by least squares of the logarithms."""
+    """b of the power law cost = a · size^b that fits best by least squares of the logarithms.
+
+    >>> exponent([1, 2, 4], [3, 12, 48])
+    2.0
+    """
     return statistics.linear_regression(
         [math.log(size) for size in sizes], [math.log(max(cost, 1e-9)) for cost in costs]
     ).slope
