@@ -1,6 +1,7 @@
 """The whole paper for one model on the embedded world: vitscope beside a loop in the manner of the paper's code.
 
-    python -m tests.benchmarks.bench_paper [--model demo-fs] [--per-class 5] [--only TASK …] [--clock wall|cpu]
+    python -m tests.benchmarks.bench_paper [--model demo-fs] [--per-class 5] [--folder DIR]
+                                           [--only PART …] [--clock wall|cpu]
 
 How (attention), What (CKA, residual branches, clusters, objects, parts) and Why (k-NN, retrieval, videos, keypoints),
 on the parts of the world that `vitscope demo` evaluates, with --per-class images of each class for How and What. Both
@@ -128,8 +129,8 @@ def measured(work: Callable[[], Numbers], clock: Callable[[], float]) -> Cost:
 class Ours:
     """The paper by vitscope: one extraction, and evaluations that take from it what they can."""
 
-    def __init__(self, model: str, cache: Path, images: ImageSet) -> None:
-        self.model, self.cache, self.images = model, cache, images
+    def __init__(self, model: str, world: Path, images: ImageSet, cache: Path) -> None:
+        self.model, self.world, self.images, self.cache = model, world, images, cache
 
     def how_and_what(self) -> Numbers:
         """Attention, CKA, residual branches: every metric in one pass."""
@@ -142,7 +143,7 @@ class Ours:
     def task(self, name: str, per_class: int) -> Numbers:
         """One evaluation of all layers."""
         asked = {**tour.SUBSETS[name][1], **({"per_class": per_class} if name == "clusters" else {})}
-        request = TaskRequest(task=name, model=self.model, data=tour.data_for(name, self.cache), **asked)
+        request = TaskRequest(task=name, model=self.model, data=tour.data_for(name, self.world), **asked)
         report = evaluate(request, Resources(), self.cache, Silent())
         return {"score": load_run(report.folder).array(name, catalog.load("task", catalog.TASKS, name).best[0])}
 
@@ -150,8 +151,8 @@ class Ours:
 class Theirs:
     """The paper in the manner of its code."""
 
-    def __init__(self, model: str, cache: Path, images: ImageSet) -> None:
-        self.backbone, self.cache, self.images = backbones.named(model), cache, images
+    def __init__(self, model: str, world: Path, images: ImageSet) -> None:
+        self.backbone, self.world, self.images = backbones.named(model), world, images
         unfused(self.backbone.model.module)
         self.module = self.backbone.model.module
         self.side = self.backbone.geometry.rows
@@ -209,7 +210,7 @@ class Theirs:
         kind = catalog.load("task", catalog.TASKS, name)
         asked = dict(tour.SUBSETS[name][1])
         options = options_of(name, kind, asked.pop("options", {}))
-        task = kind(Asked(root=tour.data_for(name, self.cache), options=options, **asked))
+        task = kind(Asked(root=tour.data_for(name, self.world), options=options, **asked))
         if hasattr(task, "units"):
             states = [task.measure(unit, model).state for unit in range(len(task.units))]
             return task.compute(states).arrays[kind.best[0]].values
@@ -247,17 +248,19 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--model", default="demo-fs")
     parser.add_argument("--per-class", type=int, default=5)
+    parser.add_argument("--folder", type=Path, help="where the world is drawn, unless it is there")
     parser.add_argument("--only", nargs="*", choices=[HOW, *tour.SUBSETS])
     parser.add_argument("--clock", choices=CLOCKS, default="wall")
     options = parser.parse_args()
     print(described())
     with tempfile.TemporaryDirectory() as folder:
-        cache = Path(folder)
+        world = options.folder or Path(folder)
         for name in tour.SUBSETS:
-            tour.data_for(name, cache)
-        images = read(tour.draw(cache), per_class=options.per_class)
+            tour.data_for(name, world)
+        images = read(tour.draw(world), per_class=options.per_class)
         print(f"{options.model}, {len(images.records)} images for how and what\n")
-        ours, theirs = Ours(options.model, cache, images), Theirs(options.model, cache, images)
+        ours = Ours(options.model, world, images, Path(folder) / "cache")
+        theirs = Theirs(options.model, world, images)
         wanted = options.only or [HOW, *tour.SUBSETS]
         header = ("part", "images through the model", "the loop's", "ratio", "seconds", "the loop's", "ratio", "apart")
         show(header, _rows(ours, theirs, wanted, options.per_class, CLOCKS[options.clock]))
