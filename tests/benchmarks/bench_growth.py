@@ -4,7 +4,7 @@
                                             [--clock wall|cpu]
 
 Every point is measured in a process of its own, with the default metrics. `tokens` and `layers`: a pass over one batch
-of noise of a ViT of width 192, and the median of its ratios to the bare forward, in turn; memory is what the pass adds
+of noise of a ViT of width 384, and the median of its ratios to the bare forward, in turn; memory is what the pass adds
 to the peak after a bare forward. `images` and `models`: whole extractions, as `vitscope extract` makes them; memory is
 the peak of the process. Exponents are those of the power law that fits best; 1 is proportional. `disk`: the bytes of
 two runs, so that what an image adds is told apart from what there is once, beside a file that keeps all attention.
@@ -45,7 +45,7 @@ from vitscope.store.reader import Cache
 from vitscope.tui.similarity import across
 
 DEFAULT = tuple(name for name, entry in catalog.METRICS.items() if entry.default)
-PATCH, WIDTH, HEADS, DEPTH = 16, 192, 3, 12
+PATCH, WIDTH, HEADS, DEPTH = 16, 384, 6, 12
 CPU = torch.device("cpu")
 MODEL = "random/vit_tiny_patch16_224"
 Point = dict[str, float]
