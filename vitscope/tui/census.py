@@ -100,7 +100,7 @@ def scores(run: Run, evaluations: Sequence[Path]) -> dict[str, np.ndarray]:
     for folder in evaluations:
         try:
             result = load_run(folder).result("saliency")
-            values = np.asarray(result.array("iou"), dtype=np.float64)
+            values = np.array(result.array("iou"), dtype=np.float64)
         except VitscopeError:  # listed as broken on the page of runs
             continue
         modes = result.coords.get("mode", [])

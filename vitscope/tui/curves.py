@@ -90,7 +90,7 @@ def _series(result: Result) -> Iterator[tuple[str, np.ndarray]]:
         labels = [result.coords.get(dim, []) for dim in others]
         if len(others) == len(info.dims) or not all(labels) or np.prod([len(part) for part in labels]) > MOST:
             continue
-        values = np.moveaxis(np.asarray(result.array(name), dtype=np.float64), info.dims.index("layer"), -1)
+        values = np.moveaxis(np.array(result.array(name), dtype=np.float64), info.dims.index("layer"), -1)
         for place in product(*(range(len(part)) for part in labels)):
             said = ", ".join(part[at] for part, at in zip(labels, place, strict=True))
             yield f"{name}{', ' if said else ''}{said}", values[place]

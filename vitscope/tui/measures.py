@@ -55,9 +55,9 @@ def saliency(run: Run, folder: Path) -> Saliency:
     modes = tuple(result.coords.get("mode", []))
     if not modes:
         raise DamagedError(f"saliency of {judged.name} does not say whose attention it is of: evaluate again.")
-    iou = np.asarray(fitting(result, "iou", len(modes), layers, heads), dtype=np.float64)
+    iou = np.array(fitting(result, "iou", len(modes), layers, heads), dtype=np.float64)
     oracle, merged = (
-        np.asarray(fitting(result, name, len(modes), layers), dtype=np.float64) for name in ("oracle", "merged")
+        np.array(fitting(result, name, len(modes), layers), dtype=np.float64) for name in ("oracle", "merged")
     )
     mass = judged.spec.settings.get("mass")
     share = float(mass) if isinstance(mass, int | float) else float("nan")
@@ -67,8 +67,8 @@ def saliency(run: Run, folder: Path) -> Saliency:
 def norms(run: Run) -> Norms:
     """Norms of patch tokens; NotMeasured, DamagedError."""
     result, g = run.result("token-norms"), run.geometry
-    mean = np.asarray(fitting(result, "mean", g.layers, g.patches), dtype=np.float64)
+    mean = np.array(fitting(result, "mean", g.layers, g.patches), dtype=np.float64)
     median, outliers, spread = (
-        np.asarray(fitting(result, name, g.layers), dtype=np.float64) for name in ("median", "outliers", "outliers-std")
+        np.array(fitting(result, name, g.layers), dtype=np.float64) for name in ("median", "outliers", "outliers-std")
     )
     return Norms(mean.reshape(g.layers, g.rows, g.columns), median, outliers, spread)

@@ -1,8 +1,11 @@
-"""Readers: how each item of the library is read from the cache. They run in a worker thread."""
+"""Readers: how each item of the library is read from the cache. They run in a worker thread.
+
+Nothing that is kept is mapped from a file: a file that is cut short while it is mapped would end the process.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -15,11 +18,15 @@ from vitscope.derive.query import Query, received_map
 from vitscope.derive.similar import shapes
 from vitscope.errors import DamagedError, FormatError, NotMeasured, StoreError, VitscopeError
 from vitscope.geometry import Geometry
+from vitscope.store.arrays import check_size
+from vitscope.store.files import damaged
 from vitscope.store.reader import Cache, Run, load_run
 from vitscope.store.text import printable, shown
 from vitscope.tui import census, curves, information, measures, results, similarity
 from vitscope.tui.library import Column, Failure, Item, Listing, Maps, Numbers
 from vitscope.tui.live import Picture
+
+WHOLE = 256 << 20  # bytes of an array that is read at once where all of it is needed
 
 
 def listing(folder: Path) -> Listing:
@@ -71,12 +78,30 @@ def _array(run: Run, metric: str, name: str, shape: tuple[int | None, ...]) -> n
     return values
 
 
+def _whole(run: Run, metric: str, name: str, shape: tuple[int | None, ...]) -> np.ndarray:
+    """The same in memory, unless it is very large; DamagedError also where its file is cut short meanwhile."""
+    mapped = _array(run, metric, name, shape)
+    if mapped.nbytes > WHOLE:
+        return mapped
+    path, size = _file(run, metric, name)
+    values = np.fromfile(path, mapped.dtype, mapped.size, offset=size - mapped.nbytes)
+    if values.size < mapped.size:
+        raise damaged(path, "it was cut short while it was read")
+    return values.reshape(mapped.shape)
+
+
+def _file(run: Run, metric: str, name: str) -> tuple[Path, int]:
+    """Where an array is, and its bytes."""
+    result = run.result(metric)
+    return result.folder / result.arrays[name].file, result.arrays[name].size
+
+
 def _heads(run: Run) -> tuple[int, int]:
     return run.geometry.layers, run.geometry.heads
 
 
 def _spatial(run: Run) -> np.ndarray:
-    return _array(run, "spatial-attention", "mean", (*_heads(run), *[run.geometry.patches] * 2))
+    return _whole(run, "spatial-attention", "mean", (*_heads(run), *[run.geometry.patches] * 2))
 
 
 def _attention(run: Run, image: int | None = None, live: Picture | None = None) -> np.ndarray:
@@ -95,8 +120,8 @@ def _numbers(run: Run, _item: Item) -> Numbers:
         try:
             result = run.result(metric)
             shape = (*_heads(run), len(run.geometry.prefix)) if metric == "prefix-mass" else _heads(run)
-            values = np.array(_array(run, metric, "mean", shape), dtype=np.float64)
-            spread = np.array(_array(run, metric, "std", shape), dtype=np.float64) if "std" in result.arrays else None
+            values = np.array(_whole(run, metric, "mean", shape), dtype=np.float64)
+            spread = np.array(_whole(run, metric, "std", shape), dtype=np.float64) if "std" in result.arrays else None
         except (NotMeasured, StoreError) as error:
             missing[metric] = _sentence(error)
             continue
@@ -127,18 +152,29 @@ def _offsets(run: Run, _item: Item) -> np.ndarray:
 
 
 def _tags(run: Run, _item: Item) -> object:
-    return tags(profile(_attention(run), _spatial(run), run.geometry))
+    attention = _whole(run, "attention", "mean", (*_heads(run), *[run.geometry.tokens] * 2))
+    return tags(profile(attention, _spatial(run), run.geometry))
 
 
 def _aligned(run: Run, item: Item) -> np.ndarray:
-    spatial = _spatial(run)
-    return aligned(spatial[item.layer : item.layer + 1], run.geometry, corrected=item.flag)[0]
+    spatial = _array(run, "spatial-attention", "mean", (*_heads(run), *[run.geometry.patches] * 2))
+    return aligned(np.array(spatial[item.layer : item.layer + 1]), run.geometry, corrected=item.flag)[0]
 
 
 def _maps(run: Run, item: Item) -> Maps:
-    attention = _attention(run, item.image, item.live)
-    pairs = [_layer_maps(attention[layer], item, run) for layer in range(len(attention))]
+    pairs = [_layer_maps(layer, item, run) for layer in _layers(run, item)]
     return Maps(np.stack([patches for patches, _ in pairs]), np.stack([prefix for _, prefix in pairs]))
+
+
+def _layers(run: Run, item: Item) -> Iterator[np.ndarray]:
+    """Attention (H, T, T) of every layer, mapped; before each, DamagedError where its file has been cut short."""
+    attention = _attention(run, item.image, item.live)
+    names = ("attention", "mean") if item.image is None else ("gallery", "attention")
+    file = None if item.live is not None else _file(run, *names)
+    for layer in attention:
+        if file is not None:
+            check_size(*file)
+        yield layer
 
 
 def _layer_maps(attention: np.ndarray, item: Item, run: Run) -> tuple[np.ndarray, np.ndarray]:

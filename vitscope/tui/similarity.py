@@ -105,7 +105,7 @@ def residual(run: Run) -> Residual:
         missing.append(error)
     try:
         result = run.result("residual-norms")
-        mean = np.asarray(result.array("mean"), dtype=np.float64)
+        mean = np.array(result.array("mean"), dtype=np.float64)
         for b, branch in enumerate(result.coords.get("branch", [])):
             for t, tokens in enumerate(result.coords.get("tokens", [])):
                 ratios[branch, tokens] = mean[b, :, t]
