@@ -12,6 +12,7 @@ from tests.cli.conftest import one_sentence
 from vitscope.cli import watch as watching
 from vitscope.cli.talk import Talk
 from vitscope.run import doctor
+from vitscope.run.check import Check
 
 
 def test_config_sets_prints_and_takes_out(vitscope, tmp_path, monkeypatch):
@@ -43,7 +44,7 @@ def test_a_broken_config_file_is_one_sentence_for_every_command(vitscope, tmp_pa
 @pytest.fixture
 def no_torch(monkeypatch):
     """The doctor without PyTorch, which takes seconds to import."""
-    monkeypatch.setattr(doctor, "_torch", lambda: iter([doctor.Check("PyTorch", "ok", "not looked at")]))
+    monkeypatch.setattr(doctor, "_torch", lambda: iter([Check("PyTorch", "ok", "not looked at")]))
 
 
 def test_doctor_looks_at_everything(vitscope, cache, no_torch):

@@ -1,34 +1,107 @@
-"""`vitscope doctor`: is everything here that vitscope needs?"""
+"""`vitscope doctor`: is everything here that vitscope needs, and what will a long run take?"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
 import typer
 
-from vitscope.cli.options import CacheFolder, Quiet, Verbose, cache_folder
+from vitscope.cli import complete
+from vitscope.cli.extract import chosen_data, image_size, metric_names, resources_of
+from vitscope.cli.options import BatchSize, CacheFolder, Checkpoint, Dataset, Device, Quiet, Verbose, cache_folder
 from vitscope.cli.talk import Talk, clean, console, depth, result
 from vitscope.errors import VitscopeError
 
+if TYPE_CHECKING:
+    from vitscope.run.check import Check
+
 STYLES = {"ok": "green", "note": "yellow", "problem": "bold red"}
+RUN = "What a run would take (as `vitscope extract` with the same options)"
 
 
-def doctor(context: typer.Context, cache: CacheFolder = None, quiet: Quiet = False, verbose: Verbose = False) -> None:
+def doctor(
+    context: typer.Context,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            "-m",
+            metavar="MODEL",
+            help="Try this model on a few images: weights, memory, space, time.",
+            show_default=False,
+            autocompletion=complete.models,
+            rich_help_panel=RUN,
+        ),
+    ] = None,
+    checkpoint: Checkpoint = None,
+    data: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="The images; else a setting.", show_default=False)
+    ] = None,
+    dataset: Dataset = None,
+    limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="At most N images.", show_default=False)] = None,
+    size: Annotated[
+        str | None,
+        typer.Option("--image-size", metavar="N|HxW", help="Crop in pixels; else the model's own.", show_default=False),
+    ] = None,
+    metrics: Annotated[str, typer.Option(metavar="default|all|NAME,…", help="What would be measured.")] = "default",
+    device: Device = None,
+    batch_size: BatchSize = None,
+    cache: CacheFolder = None,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
     """Look at the device, memory, hub, terminal, cache and settings; say what to do where something is missing.
 
+    With --model, also measure a few images as `vitscope extract` would, keeping nothing and downloading nothing.
     Exit code 1 if there is a problem; notes are no problems.
-    """
-    from rich.table import Table
-    from rich.text import Text
 
+    \b
+    For example:
+      vitscope doctor --model mae --data PHOTOS
+    """
     from vitscope.run.doctor import examine
 
     talk = Talk.of(context, quiet=quiet, verbose=verbose)
+    if model is None and data is not None:
+        raise typer.BadParameter("name the model that would run over it", param_hint="--model")
     talk.detail("starting PyTorch")
+    problems = _shown(talk, examine(lambda: cache_folder(cache), depth(console())))
+    if model is not None:
+        found = chosen_data(talk, data, dataset)
+        if found is None:
+            raise typer.BadParameter("name the folder of images that it would run over", param_hint="--data")
+        from vitscope.run.preview import preview
+        from vitscope.run.request import Request
+
+        resources, precision = resources_of(device, batch_size, None, None, None)
+        request = Request(
+            model=model,
+            checkpoint=checkpoint,
+            data=found[0],
+            dataset=found[1],
+            limit=limit,
+            image_size=image_size(size) if size else None,
+            precision=precision,
+            metrics=metric_names(metrics),
+        )
+        problems += _shown(talk, preview(request, resources, cache_folder(cache)))
+    if problems:
+        raise VitscopeError(f"{problems} {'problem' if problems == 1 else 'problems'} found; see above for what to do.")
+
+
+def _shown(talk: Talk, checks: Iterator[Check]) -> int:
+    """Print a table of checks; how many of them are problems."""
+    from rich.table import Table
+    from rich.text import Text
+
     problems = 0
     table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
     for _ in range(2):
         table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
-    for check in examine(lambda: cache_folder(cache), depth(console())):
+    for check in checks:
         if check.state == "ok" and talk.quiet:
             continue
         problems += check.state == "problem"
@@ -37,5 +110,4 @@ def doctor(context: typer.Context, cache: CacheFolder = None, quiet: Quiet = Fal
             said.append(f"\n{clean(check.todo)}", "dim")
         table.add_row(Text(check.state, STYLES[check.state]), check.name, said)
     result(table)
-    if problems:
-        raise VitscopeError(f"{problems} {'problem' if problems == 1 else 'problems'} found; see above for what to do.")
+    return problems

@@ -7,30 +7,19 @@ import platform
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Literal
 
 from huggingface_hub import constants
 
 from vitscope import __version__, config
 from vitscope.errors import VitscopeError
+from vitscope.run import machine
+from vitscope.run.check import Check
 from vitscope.store.reader import Cache
 
-State = Literal["ok", "note", "problem"]
 LITTLE_SPACE = 2e9  # bytes: a run of a ViT-B takes about 0.1 GB, its gallery as much
 LITTLE_MEMORY = 4e9  # bytes: PyTorch and a ViT-B with a batch of 8
-
-
-@dataclass(frozen=True)
-class Check:
-    """One line: what was looked at, how it stands, what was found, what to do about it."""
-
-    name: str
-    state: State
-    found: str
-    todo: str = ""
 
 
 def examine(cache: Callable[[], Path], colours: str) -> Iterator[Check]:
@@ -38,6 +27,7 @@ def examine(cache: Callable[[], Path], colours: str) -> Iterator[Check]:
     yield _python()
     yield from _torch()
     yield _memory()
+    yield from machine.processes()
     yield from _hub()
     yield from _terminal(colours)
     yield from _settings()
@@ -155,18 +145,22 @@ def _settings() -> Iterator[Check]:
     said += [f"${config.variable(key)}: {key} = {settings[key]}" for key in sorted(above)]
     yield Check("settings", "ok", "; ".join(said))
     for key, folder in settings.items():
-        if key.startswith("data.") and not Path(folder).is_dir():
+        if key.startswith("data."):
             todo = f"Change it with `vitscope config {key} DIR`, or give --data DIR."
-            yield Check("settings", "note", f"{key} is no folder: {folder}", todo)
+            if not Path(folder).is_dir():
+                yield Check("settings", "note", f"{key} is no folder: {folder}", todo)
+            elif problem := machine.unlisted(Path(folder)):
+                yield Check("settings", "note", f"{key}: {folder} {problem}", todo)
 
 
 def _cache(folder: Path) -> Iterator[Check]:
     """Whether the cache can be written, has room, and can be read."""
     home = next(path for path in [folder.absolute(), *folder.absolute().parents] if path.exists())
     free = shutil.disk_usage(home).free
-    if not os.access(home, os.W_OK):
+    if home.is_dir() and (problem := machine.unwritable(home)):
         todo = "Choose another with --cache DIR, VITSCOPE_CACHE or `vitscope config cache DIR`."
-        yield Check("cache", "problem", f"{folder} cannot be written", todo)
+        yield Check("cache", "problem", f"{folder} cannot be written: {problem}", todo)
+    yield from machine.disk(home)
     try:
         store = Cache(folder)
         runs, broken = store.runs(), store.broken()
@@ -180,5 +174,7 @@ def _cache(folder: Path) -> Iterator[Check]:
     if open_ended:
         names = ", ".join(run.name for run in open_ended)
         yield Check("cache", "note", f"unfinished: {names}", "Run the same extract command again to go on.")
+    yield from machine.locks(store.folder)
+    yield from machine.clock([run.started for run in runs])
     for place, problem in broken:
         yield Check("cache", "problem", f"{place.name}: {problem}", "Or remove it with `vitscope cache remove`.")

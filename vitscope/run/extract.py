@@ -45,10 +45,10 @@ def extract(
     with turn(resources, watcher) as taken:
         target = devices.choose(taken.device(resources.device))
         with devices.memory_of(target):
-            return _extract(request, resources, cache, watcher, target, images or _read(request, watcher), taken)
+            return _extract(request, resources, cache, watcher, target, images or read_images(request, watcher), taken)
 
 
-def _read(request: Request, watcher: Watcher) -> ImageSet:
+def read_images(request: Request, watcher: Watcher) -> ImageSet:
     read = catalog.load("kind of data", catalog.DATASETS, request.dataset or "images")
     images: ImageSet = read(request.data, limit=request.limit, per_class=request.per_class)
     for note in images.notes:
@@ -74,9 +74,9 @@ def _extract(
     if geometry.patches == 1:
         watcher.warn(f"{request.model}: the whole image is one patch, so that nothing is said of where heads look")
     preprocess = loader.preprocess_of(request.preprocess, model, images)
-    spec = _spec(request, model, images, preprocess)
-    setting = _setting(request, model, images, geometry, target, spec)
-    metrics = _applicable(request.metrics, setting, watcher)
+    spec = spec_of(request, model, images, preprocess)
+    setting = setting_of(request, model, images, geometry, target, spec)
+    metrics = applicable(request.metrics, setting, watcher)
     facts = _facts(request, model, images, geometry.to_json(), target)
     with taken.claimed(cache / spec.folder):
         found = taken.begin(
@@ -147,7 +147,7 @@ def _prepared(
     return {"run": spec.folder, "owed": list(owed), "batch_size": batch_size}
 
 
-def _applicable(names: Sequence[str], setting: Setting, watcher: Watcher) -> dict[str, type[Metric]]:
+def applicable(names: Sequence[str], setting: Setting, watcher: Watcher) -> dict[str, type[Metric]]:
     """The metrics asked for that this model and these images have."""
     metrics = {name: cast("type[Metric]", catalog.load("metric", catalog.METRICS, name)) for name in names}
     fitting = {name: metric for name, metric in metrics.items() if metric.applies(setting)}
@@ -196,7 +196,7 @@ def _as_before(resources: Resources, writer: RunWriter) -> Resources:
     return replace(resources, batch_size=before)
 
 
-def _spec(request: Request, model: build.Loaded, images: ImageSet, preprocess: Preprocess) -> Spec:
+def spec_of(request: Request, model: build.Loaded, images: ImageSet, preprocess: Preprocess) -> Spec:
     return Spec(
         model=request.model,
         weights=model.weights,
@@ -213,7 +213,7 @@ def _spec(request: Request, model: build.Loaded, images: ImageSet, preprocess: P
     )
 
 
-def _setting(
+def setting_of(
     request: Request,
     model: build.Loaded,
     images: ImageSet,

@@ -99,6 +99,19 @@ def _locks(folder: Path) -> list[Path]:
     return [entry for entry in entries if entry.name == LOCK or _PART.fullmatch(entry.name)]
 
 
+def held(folder: Path) -> list[tuple[Path, Owner | None]]:
+    """Every lock in a run's folder whose process is not certainly gone; None for one that does not say whose it is."""
+    found: list[tuple[Path, Owner | None]] = []
+    for path in _locks(folder):
+        try:
+            chain = _chain(path)
+        except BusyError:
+            found.append((path, None))
+            continue
+        found += [(path, chain[-1])] if chain and not gone(chain[-1]) else []
+    return found
+
+
 def _alone(folder: Path, name: str) -> None:
     """Raise BusyError if somebody who is still there holds another lock that overlaps with the one called `name`."""
     for path in _locks(folder):
