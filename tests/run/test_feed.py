@@ -73,6 +73,11 @@ def patched(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_no_metric_waits_for_the_device(stand, monkeypatch, name):
     patched(monkeypatch)
     current = a_pass(stand, [name])
+    if name == "gallery":  # the images that it keeps are copied out as they come, all in the first batch
+        with pytest.raises(NotImplementedError):
+            current.run(batch(0))
+        current.run(batch(IMAGES))
+        return
     for begin in (0, IMAGES):
         current.run(batch(begin))
     with pytest.raises((NotImplementedError, RuntimeError)):  # the end of a shard does, so the test would see it
@@ -81,7 +86,7 @@ def test_no_metric_waits_for_the_device(stand, monkeypatch, name):
 
 def test_images_are_copied_while_the_program_goes_on(stand, monkeypatch):
     patched(monkeypatch)
-    current = a_pass(stand, ["distance", "class-attention", "gallery"])
+    current = a_pass(stand, ["distance", "class-attention"])
     current.run(batch(0))
     with Copies() as copies:
         current.run(batch(IMAGES))
