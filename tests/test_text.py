@@ -16,6 +16,8 @@ FILES = {
 PACKAGE = {name: text.decode("utf-8") for name, text in FILES.items() if re.fullmatch(r"vitscope/.*\.py", name)}
 SOMEBODYS_FOLDER = rb"(?<![\w.])/(work|root|mnt|home/\w+|Users/\w+)/"
 SCRATCH_FOLDER = r"(?<![\w.])/(tmp|var/tmp|dev/shm)\b"
+LOOKS = "vitscope/run/machine.py"
+"""Asks how much shared memory is free, and keeps nothing there."""
 RUNS_CODE = (
     r"\b(pickle|marshal|dill|joblib)\.(load|Unpickler)|allow_pickle=True|weights_only=False|(?<![.\w])(eval|exec)\("
 )
@@ -32,7 +34,7 @@ def test_text_is_clean():
 
 def test_nothing_knows_the_folders_of_one_machine():
     assert [name for name, text in FILES.items() if re.search(SOMEBODYS_FOLDER, text)] == []
-    assert [name for name, text in PACKAGE.items() if re.search(SCRATCH_FOLDER, text)] == []
+    assert [name for name, text in PACKAGE.items() if re.search(SCRATCH_FOLDER, text)] == [LOOKS]
 
 
 GUARDED = "vitscope/data/revisited.py"
