@@ -14,11 +14,21 @@ from tests.benchmarks.terminal import Terminal
 ENTERED = b"\x1b[?1049h"  # the alternate screen
 LEFT = b"\x1b[?1049l"
 COLOUR = re.compile(rb"\x1b\[[0-9;]*(?:[34]8;[25];|\b[349][0-7]\b|\b10[0-7]\b)[0-9;]*m")
+MODE = re.compile(rb"\x1b\[\?(\d+)([hl])")
+USUAL = {7: b"h", 25: b"h"}  # lines are wrapped and the cursor is shown; all other modes are off
 START = "import sys; from pathlib import Path; from vitscope.tui.start import browse; browse(Path(sys.argv[1]))"
 
 
 def browser(cache, **environment) -> Terminal:
     return Terminal([sys.executable, "-c", START, str(cache)], columns=80, rows=24, environment=environment)
+
+
+def changed_modes(data: bytes) -> set[int]:
+    """Modes of a terminal that are not as a shell expects them, after all that it was sent."""
+    modes = {int(number): to for number, to in MODE.findall(data)}
+    assert {1000, 1006, 1004, 1049, 2004, 7, 25} <= set(modes)
+    left = {number for number, to in modes.items() if to != USUAL.get(number, b"l")}
+    return left | ({0} if data.count(b"\x1b[>25u") != data.count(b"\x1b[<u") else set())  # 0: Kitty's keyboard
 
 
 @pytest.mark.parametrize(
@@ -35,7 +45,7 @@ def test_the_terminal_is_restored_however_one_leaves(cache, way, code):
             terminal.kill(way)
         assert terminal.wait() == code
         assert terminal.data.index(ENTERED) < terminal.data.rindex(LEFT)
-        assert b"\x1b[?25h" in terminal.data[terminal.data.rindex(ENTERED) :]  # the cursor is shown again
+        assert changed_modes(bytes(terminal.data)) == set()
 
 
 @pytest.mark.parametrize(
@@ -52,6 +62,7 @@ def test_a_crash_restores_the_terminal_and_says_where_its_log_is(cache, tmp_path
     with Terminal([sys.executable, "-c", code, str(cache)], columns=80, rows=24, environment=environment) as terminal:
         assert terminal.wait() == 1
         assert terminal.data.index(ENTERED) < terminal.data.rindex(LEFT)
+        assert changed_modes(bytes(terminal.data)) == set()
         said = terminal.data[terminal.data.rindex(LEFT) :]
         assert b"by a mistake of its own (ZeroDivisionError: division by zero)" in said
         assert b"crash.log" in said
