@@ -16,13 +16,17 @@ from tests.tui.walker import Walker
 from vitscope.tui import mouse
 from vitscope.tui.bindings import BINDINGS, EVERYWHERE
 from vitscope.tui.features import START as FEATURES
+from vitscope.tui.palettes import theme
+from vitscope.tui.panels import Sheet
 from vitscope.tui.render.surface import Surface
-from vitscope.tui.state import State
+from vitscope.tui.screens import matrix
+from vitscope.tui.state import Facts, State
 
 SIZES = [(80, 24), (120, 40), (200, 50)]
 PAGES = {  # keys to each page from the list of runs
     "runs": "", "overview": "\r", "layer": "\rL", "head": "\r\r", "image": "\r\ri", "models": "\r=", "distance": "\rD",
-    "cka": "\rC", "residual": "\rB", "curves": "\rT", "results": "\rR", "saliency": "\rU", "info": "\rX",
+    "cka": "\rC", "residual": "\rB", "curves": "\rT", "images": "\r\riI", "results": "\rR", "saliency": "\rU",
+    "info": "\rX",
 }  # fmt: skip
 
 
@@ -117,6 +121,38 @@ def test_heads_of_other_models_are_clicked(tmp_path):
     click(walker, *place, walker.surface())
     assert (walker.state.run, walker.state.head) == (there.run, there.head)
     assert click(walker, *place, walker.surface()).view == "head"
+
+
+def test_every_dot_is_clicked(walker):
+    walk(walker, PAGES["distance"])
+    surface, facts = walker.surface(), walker.book.facts(walker.state)
+    lines = surface.text().splitlines()
+    places = [(x, y) for y, line in enumerate(lines) for x, character in enumerate(line) if character in "●◆"]
+    actions = [action for place in places if (action := surface.at(*place)) and not isinstance(action, str)]
+    heads = {(after.layer, after.head) for action in actions if (after := action(walker.state, facts))}
+    assert heads == {(layer, head) for layer in range(3) for head in range(4)}
+
+
+def test_cells_of_a_matrix_are_clicked():
+    surface = Surface(60, 20, theme("256", light=False, palette="inferno"))
+    names = matrix.Names(["1", "2", "3"], ["1", "2", "3"])
+    state = at("residual", features=replace(FEATURES, column=1))
+    matrix.draw(
+        surface, surface.rect, np.array([[0.11, 0.12, 0.13], [0.21, 0.22, 0.23], [0.31, 0.32, 0.33]]), names, (1, 1)
+    )
+    for text, row, column in ((".13", 0, 2), (".31", 2, 0), (".22", 1, 1)):
+        action = surface.at(*find(surface, text))
+        assert action is not None
+        after = mouse.clicked(state, action, FACTS)
+        assert (after.layer, after.features.column) == (row, column)
+        assert (after.view == "residual") == (text != ".22")
+
+
+def test_results_are_clicked():
+    facts = Facts(sheet=Sheet(models=("mae", "dino"), columns=("k-NN", "purity")))
+    state = mouse.clicked(at("results"), mouse.result("dino", "purity"), facts)
+    assert (state.panels.model, state.panels.column) == ("dino", "purity")
+    assert mouse.clicked(at("results"), mouse.result("clip", "purity"), facts).panels.model != "clip"
 
 
 def test_the_breadcrumbs_lead_out(walker):

@@ -8,19 +8,19 @@ from __future__ import annotations
 from dataclasses import replace
 
 from vitscope.geometry import Geometry
-from vitscope.tui import finding, keys, moves, side
+from vitscope.tui import comparing, finding, keys, moves, panels, side
 from vitscope.tui.bindings import Binding
 from vitscope.tui.moves import Move
 from vitscope.tui.render.surface import Action, Rect, Surface
 from vitscope.tui.state import Facts, State, jumped
 
-INTO = ("open", "zoom", "peer-zoom", "found-into", "into", "task-into", "picture")
+INTO = ("open", "zoom", "peer-zoom", "found-into", "into", "task-into", "sheet-into", "picture")
 """Bindings that go into what is chosen: the first that holds on a page."""
 
 WHEEL = (
     ("run-down", "run-up"), ("layer-down", "layer-up"), ("peer-down", "peer-up"), ("found-down", "found-up"),
-    ("row-down", "row-up"), ("score", "score-back"), ("result-down", "result-up"), ("info-down", "info-up"),
-    ("next-layer", "previous-layer"),
+    ("row-down", "row-up"), ("score", "score-back"), ("sheet-down", "sheet-up"),
+    ("result-down", "result-up"), ("info-down", "info-up"), ("next-layer", "previous-layer"),
 )  # fmt: skip
 """Bindings that the wheel stands for, down and up: the first that holds on a page."""
 
@@ -83,6 +83,30 @@ def peer(number: int, head: int) -> Move:
         after = side.numbered(number)(state, facts)
         heads = next((peer.geometry.heads for peer in facts.peers if peer.name == after.run), head + 1)
         return replace(after, head=min(head, heads - 1))
+
+    return move
+
+
+def cell(down: int, right: int) -> Move:
+    """To a cell of a matrix, from the one under the cursor."""
+    return lambda state, facts: comparing.column(right)(comparing.row(down)(state, facts), facts)
+
+
+def result(model: str, task: str) -> Move:
+    """To a cell of the table of results."""
+
+    def move(state: State, facts: Facts) -> State:
+        known = model in facts.sheet.models and task in facts.sheet.columns
+        return panels.changed(state, model=model, column=task) if known else state
+
+    return move
+
+
+def image(number: int) -> Move:
+    """To an image of the sheet, by its number as places have it: below 0 for those opened live."""
+
+    def move(state: State, facts: Facts) -> State:
+        return replace(state, image=number) if -facts.live <= number < facts.images - facts.live else state
 
     return move
 

@@ -37,6 +37,7 @@ def draw(surface: Surface, rect: Rect, state: State, book: Book) -> None:
         at = [each.folder for each in book.candidates()]
         cursor = at.index(run.folder), at.index(book.other(state, run).folder)
         matrix.draw(surface, Rect(place.x, place.y + 2, side, rect.height - 2), found.values, names, cursor)
+        surface.spot(place, "A")
 
 
 def _side(rect: Rect, run: Run, book: Book) -> int:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vitscope.tui import mouse
 from vitscope.tui.palettes import Theme
 from vitscope.tui.render.surface import Rect, Surface
 from vitscope.tui.render.words import number
@@ -97,6 +98,7 @@ def _band(surface: Surface, rect: Rect, dots: Dots, layer: int, ends: tuple[floa
         many = taken[x, free]
         dot, ink = look(theme, dots.found, (layer, head), theme.text if here else theme.dim)
         surface.write(x, free, dot if many == 1 else str(min(many, 9)), ink)
+        surface.spot(Rect(x, free, 1, 1), mouse.head(layer, head))
     for character, places in dots.marks:
         if np.isfinite(places[layer]):
             x = rect.x + _at(float(places[layer]), *ends, rect)
@@ -125,7 +127,9 @@ def _cursor(
         for at in range(left, right + 1):
             if (at, middle) not in taken:
                 surface.write(at, middle, "─", theme.accent)
-    surface.write(rect.x + _at(value, *ends, rect), middle, "◆", theme.accent, bold=True)
+    at = rect.x + _at(value, *ends, rect)
+    surface.write(at, middle, "◆", theme.accent, bold=True)
+    surface.spot(Rect(at, middle, 1, 1), mouse.head(dots.layer, dots.head))
 
 
 def _line(surface: Surface, rect: Rect, at: int, character: str, ink: int | None = None) -> None:

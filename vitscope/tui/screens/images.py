@@ -9,6 +9,7 @@ import numpy as np
 
 from vitscope.geometry import Geometry
 from vitscope.store.reader import Run
+from vitscope.tui import mouse
 from vitscope.tui.book import Book
 from vitscope.tui.gallery import across, number_of
 from vitscope.tui.library import Maps
@@ -90,6 +91,7 @@ def _sheet(surface: Surface, rect: Rect, state: State, book: Book, run: Run) -> 
         here = replace(state, image=number_of(i, len(names), len(book.shots.paths)))
         _image(surface, Rect(x, y, of.columns, -(-of.rows // 2)), here, book, run, of)
         _label(surface, x, y + -(-of.rows // 2), _stem(names[i]), of, chosen=i == at)
+        surface.spot(Rect(x, y, of.wide, of.tall), mouse.image(here.image))
     if first + of.down < lines:
         surface.write(rect.right - 1, rect.bottom - 1, "↓", surface.theme.accent, bold=True)
     if first:

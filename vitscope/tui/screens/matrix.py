@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vitscope.tui import mouse
 from vitscope.tui.render.heat import SHADES, Span
 from vitscope.tui.render.surface import Rect, Surface
 from vitscope.tui.render.words import compact
@@ -57,6 +58,7 @@ def draw(surface: Surface, rect: Rect, values: np.ndarray, names: Names, cursor:
         surface.write(rect.x, middle, names.rows[row], ink, bold=here, width=names.label - 1, align="right")
         for j, column in enumerate(columns):
             place = Rect(rect.x + names.label + j * wide, y, wide, tall)
+            surface.spot(place, mouse.cell(row - cursor[0], column - cursor[1]))
             _draw_cell(surface, place, float(values[row, column]), scale, chosen=(row, column) == cursor)
     if rows[-1] + 1 < values.shape[0]:
         surface.write(rect.x, rect.y + shown_rows * tall, "↓", surface.theme.accent, bold=True)

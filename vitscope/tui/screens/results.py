@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from vitscope.tui import mouse
 from vitscope.tui.book import Book
 from vitscope.tui.library import Failure
 from vitscope.tui.render.surface import Rect, Surface
@@ -67,6 +68,7 @@ def _table(surface: Surface, rect: Rect, state: State, table: Table) -> None:
         surface.write(rect.x, y, models[r].removeprefix("timm/"), ink, bold=r == row, width=label - 1)
         for i, c in enumerate(columns):
             place = Rect(rect.x + label + i * wide, y, wide - 1, tall)
+            surface.spot(place, mouse.result(models[r], table.columns[c]))
             _cell(surface, place, table, (models[r], table.columns[c]), chosen=(r, c) == (row, column))
     bottom = rect.y + head + down * tall
     below = Rect(rect.x, bottom + (1 if low > 2 else 0), rect.width, rect.bottom - bottom - (1 if low > 2 else 0))
