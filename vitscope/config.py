@@ -29,7 +29,7 @@ class Setting:
     about: str
     kind: type = str  # Path is kept as text, absolute
     least: int = 0
-    pattern: str = ".+"
+    pattern: str = r"[^\0]+"
 
 
 SETTINGS: dict[str, Setting] = {
@@ -66,6 +66,15 @@ def variable(key: str) -> str:
     'VITSCOPE_DATA_IMAGES'
     """
     return f"VITSCOPE_{key.upper().replace('.', '_')}"
+
+
+def at_home(path: str | Path) -> Path:
+    """`path` with the home folder in place of a ~ in front; as it is where there is no such home.
+
+    >>> at_home("~nobody-is-called-so/cache").as_posix()
+    '~nobody-is-called-so/cache'
+    """
+    return Path(os.path.expanduser(path))  # noqa: PTH111 (pathlib's raises where there is no such home)
 
 
 def get(key: str) -> Any:
@@ -166,7 +175,7 @@ def _checked(key: str, value: object, source: str) -> str | int:
     if not isinstance(value, str) or not re.fullmatch(setting.pattern, value):
         takes = "a path" if setting.kind is Path else setting.about
         raise ConfigError(f"{source}: {key} is {value!r}, but takes {takes}.")
-    return str(Path(value).expanduser()) if setting.kind is Path else value
+    return str(at_home(value)) if setting.kind is Path else value
 
 
 def _flat(tables: dict[str, Any], above: str = "") -> dict[str, Any]:
@@ -180,14 +189,18 @@ def _flat(tables: dict[str, Any], above: str = "") -> dict[str, Any]:
 def _read() -> dict[str, Any]:
     """What the file holds, unchecked; nothing if it is not there."""
     try:
-        return tomllib.loads(path().read_text("utf-8"))
+        tables = tomllib.loads(path().read_text("utf-8"))
+        _flat(tables)
+        return tables
     except FileNotFoundError:
         return {}
     except OSError as error:
         raise ConfigError(f"the settings in {path()} cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError:
         raise ConfigError(f"the settings in {path()} cannot be read: the file is not text in UTF-8.") from None
-    except tomllib.TOMLDecodeError as error:
+    except RecursionError:
+        raise ConfigError(f"{path()} nests tables or lists without end: correct it, or remove the file.") from None
+    except ValueError as error:  # also a number of thousands of digits
         raise ConfigError(f"{path()} is not valid TOML: {error}. Correct it, or remove the file.") from None
 
 

@@ -79,7 +79,7 @@ def answers(*lines):
     before = signal.getsignal(signal.SIGINT)
     out = io.StringIO()
     try:
-        server.serve(io.StringIO("".join(f"{line}\n" for line in lines)), out)
+        server.serve(io.StringIO("".join(f"{line}\n" for line in lines)), out, server.Server())
     finally:
         signal.signal(signal.SIGINT, before)
     return [json.loads(line) for line in out.getvalue().splitlines()]
@@ -125,7 +125,7 @@ def test_the_second_image_finds_the_model_warm_and_another_model_takes_its_place
         ({"preprocess": "upside down"}, "which is none of this model's ways"),
         ({"device": "cuda:99"}, "cuda:99"),
         ({"checkpoint": "/nowhere/w.pth"}, "/nowhere/w.pth"),
-        ({"image_size": [80]}, "not enough values"),
+        ({"image_size": [80]}, "image_size is a height and a width"),
     ],
 )
 def test_what_cannot_be_done_is_a_sentence_and_the_server_goes_on(measured, tmp_path, changed, said):

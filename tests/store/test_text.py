@@ -23,6 +23,11 @@ def test_what_steers_a_terminal_is_replaced(unsafe):
     assert shown(Path("x") / f"a{unsafe}") == str(Path("x") / "a\ufffd")
 
 
+def test_marks_do_not_pile_up():
+    assert printable("e\u0301\u0323") == "e\u0301\u0323"
+    assert printable("e" + "\u0301" * 9 + "x\u0301") == "e" + "\u0301" * 4 + "\ufffd" * 5 + "x\u0301"
+
+
 @given(st.text(st.characters(exclude_categories=())))
 def test_any_text_becomes_safe_and_stays_so(text):
     safe = printable(text)

@@ -6,6 +6,8 @@ import errno
 import io
 import os
 import sys
+import traceback
+from types import TracebackType
 from typing import Annotated, Any
 
 import typer
@@ -19,6 +21,8 @@ from vitscope.cli.talk import Talk, clean, fail
 from vitscope.errors import VitscopeError
 
 INTERRUPTED = "interrupted; what was finished is kept: run the same command again to go on"
+PATHS = {errno.ENAMETOOLONG, errno.EACCES, errno.EPERM, errno.ELOOP, errno.EIO, errno.ESTALE}
+"""What the system says of a path that was typed or met on the way, and no mistake of the program's."""
 EPILOG = """\
 Exit codes: 0 done · 1 a failure that the message explains · 2 wrong usage · 130 interrupted, progress kept.
 Results go to stdout, messages to stderr; NO_COLOR and pipes are honoured."""
@@ -34,6 +38,8 @@ class Program(TyperGroup):
         except KeyboardInterrupt:
             fail(INTERRUPTED)
             raise typer.Exit(130) from None
+        except Exception as error:
+            raise _quoted(error) from None
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command; a bug keeps its traceback."""
@@ -45,13 +51,18 @@ class Program(TyperGroup):
         except VitscopeError as error:
             _failed(str(error), error.exit_code)
             raise typer.Exit(error.exit_code) from None
+        except OSError as error:
+            if error.errno not in PATHS or error.filename is None:
+                raise
+            _failed(f"{os.fsdecode(error.filename)} cannot be used: {error.strerror}.", 1)
+            raise typer.Exit(1) from None
         except KeyboardInterrupt:
             _failed(INTERRUPTED, 130)
             raise typer.Exit(130) from None
         except Exception as error:
             if not (hasattr(error, "exit_code") or isinstance(error, typer.Abort)):  # else Typer's own ways out
                 broken(error)
-            raise
+            raise _quoted(error)  # noqa: B904 (it is the same)
 
 
 def _failed(sentence: str, code: int) -> None:
@@ -60,6 +71,17 @@ def _failed(sentence: str, code: int) -> None:
     if sentence:
         emit("error", message=clean(sentence), exit_code=code)
 
+
+def _quoted(error: Exception) -> Exception:
+    """`error`; where it is Typer's about wrong usage, what it quotes of the command line cannot steer the terminal."""
+    message = getattr(error, "message", None)
+    if isinstance(error, UsageError) and isinstance(message, str):
+        error.message = clean(message)  # type: ignore[attr-defined]
+    return error
+
+
+UsageError = typer.BadParameter.__mro__[1]
+"""Typer has a Click of its own in some versions, and this in all."""
 
 app = typer.Typer(
     cls=Program,
@@ -111,6 +133,12 @@ app.command("config", rich_help_panel=CARE)(config.config)
 app.command("doctor", rich_help_panel=CARE)(doctor.doctor)
 
 
+def last_words(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """The traceback of a bug, without what could steer the terminal: it may quote a file."""
+    text = "".join(traceback.format_exception(kind, error, trace))
+    sys.stderr.write("".join(f"{clean(line)}\n" for line in text.split("\n") if line))
+
+
 def hang_up() -> None:
     """The reader of stdout is gone (`| head`): send what Python still holds nowhere, so that it stays quiet."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -131,7 +159,11 @@ def main() -> None:
         raise SystemExit(0) from None
     except OSError as error:
         if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+            sys.excepthook = last_words
             raise
         hang_up()
         fail(f"cannot write {error.filename or 'the output'}: no space is left on the disk.")
         raise SystemExit(1) from None
+    except Exception:
+        sys.excepthook = last_words
+        raise

@@ -171,7 +171,7 @@ def _configured(task: str, dataset: str | None) -> Path | None:
     settings = config.all()
     kinds = (dataset,) if dataset else catalog.TASKS[task].kinds
     named = [settings[f"data.{kind}"] for kind in kinds if settings.get(f"data.{kind}")]
-    return Path(named[0]).expanduser() if named else None
+    return Path(named[0]) if named else None
 
 
 def _embedded(talk: Talk, task: str, cache: Path, shard: tuple[int, int] | None) -> Path:

@@ -112,7 +112,7 @@ def chosen_data(talk: Talk, data: Path | None, dataset: str | None) -> tuple[Pat
     for kind in (dataset,) if dataset else UNASKED:
         if setting := config.get(f"data.{kind}"):
             talk.say(f"no --data: taking {setting}, as the setting data.{kind} says")
-            return Path(setting).expanduser(), kind
+            return Path(setting), kind
     return None
 
 

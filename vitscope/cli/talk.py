@@ -25,6 +25,7 @@ COLOURS: dict[str, Literal["truecolor", "256", "standard"] | None] = {
     "16": "standard",
     "mono": None,
 }  # what the browser calls a depth of colour, and what Rich calls it
+LONGEST = 4000  # characters of a message
 PIPE_WIDTH = 120  # characters a line of a table may take where no terminal says how wide it is
 
 
@@ -117,21 +118,21 @@ def depth(screen: Console) -> Depth:
     return "256" if screen.color_system == "256" else "none"
 
 
-def note(sentence: str, style: str = "", screen: Console | None = None) -> None:
-    """Print a sentence on stderr: folded between words on a terminal, one line in a log file."""
+def note(said: str, style: str = "", screen: Console | None = None) -> None:
+    """Print a message on stderr: folded between words on a terminal, one line in a log file."""
     screen = screen or console(stderr=True)
-    screen.print(clean(sentence), style=style or None, soft_wrap=not screen.is_terminal)
+    screen.print(sentence(said), style=style or None, soft_wrap=not screen.is_terminal)
 
 
-def fail(sentence: str) -> None:
+def fail(said: str) -> None:
     """Print why a command failed: `vitscope: …` on stderr, even under --quiet. Nothing if another rank says it."""
-    if not sentence:
+    if not said:
         return
     heard(logging.ERROR, sentence)
     from rich.text import Text
 
     screen = console(stderr=True)
-    screen.print(Text.assemble(("vitscope: ", "bold red"), clean(sentence)), soft_wrap=not screen.is_terminal)
+    screen.print(Text.assemble(("vitscope: ", "bold red"), sentence(said)), soft_wrap=not screen.is_terminal)
 
 
 def clean(text: str) -> str:
@@ -139,3 +140,8 @@ def clean(text: str) -> str:
     from vitscope.store.text import printable
 
     return printable(text)
+
+
+def sentence(text: str) -> str:
+    """A message of a length to be read: names in a file may be as long as whoever wrote it likes."""
+    return clean(text if len(text) <= LONGEST else f"{text[:LONGEST]}…")

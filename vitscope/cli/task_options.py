@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from vitscope.config import at_home
+
 
 class FeatureTokens(StrEnum):
     """What stands for an image."""
@@ -154,7 +156,7 @@ def given(
         "mass": mass,
         "threshold": threshold,
         "sequences": None if sequences is None else tuple(filter(None, map(str.strip, sequences.split(",")))),
-        "masks": None if masks is None else str(masks.expanduser()),
+        "masks": None if masks is None else str(at_home(masks)),
         "pairs": pairs,
         "split": split,
     }

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
+import subprocess
+import sys
 from collections.abc import Iterable
 from pathlib import Path, PurePath
 
@@ -13,6 +16,9 @@ from vitscope.errors import DataError
 WNID = re.compile(r"n\d{8}")
 TABLE = "LOC_val_solution.csv"
 KITS = ("ILSVRC2012_devkit_t12/data", "devkit/data")
+LARGEST = 16 << 20  # bytes of meta.mat, which has less than a hundredth of that
+MEMORY = 2 << 30  # bytes that reading it may take
+PATIENCE = 120  # seconds that it may take
 ABOVE = 4  # folders above the images in which labels are looked for: Kaggle has them that far up
 
 
@@ -47,7 +53,10 @@ def _all(source: Path, found: dict[str, str | None]) -> dict[str, str]:
 
 def _table(path: Path) -> dict[str, str]:
     """The wnid of every image in Kaggle's table: the first word of its prediction string."""
-    rows = list(csv.reader(files.lines(path)))
+    try:
+        rows = list(csv.reader(files.lines(path)))
+    except csv.Error as error:  # such as a quotation mark that is never closed
+        raise DataError(f"{path} is no table: {error}.") from None
     if not rows or rows[0][:2] != ["ImageId", "PredictionString"]:
         raise DataError(f"{path} must begin with the line ImageId,PredictionString.")
     known = {}
@@ -78,17 +87,33 @@ def _kit(folder: Path) -> list[str]:
 
 def _synsets(path: Path) -> dict[int, str]:
     """The wnid of each ILSVRC2012_ID that is a class, in the kit's `meta.mat`."""
-    from scipy.io import loadmat  # noqa: PLC0415 - the only thing here that needs it
-
-    files.content(path)
+    files.content(path, LARGEST)
+    command = [sys.executable, "-P", "-m", "vitscope.data.devkit", str(path.absolute())]
     try:
-        rows = loadmat(path, squeeze_me=True, variable_names=["synsets"])["synsets"]
-        leaves = [row for row in rows if int(row["num_children"]) == 0]
-        found = {int(row["ILSVRC2012_ID"]): str(row["WNID"]) for row in leaves}
-    except Exception as error:  # a damaged file raises any class
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=True)
+        rows = json.loads(done.stdout)
+    except (subprocess.SubprocessError, ValueError):
         raise DataError(
-            f"{path} is not the development kit's list of classes: {error or type(error).__name__}."
+            f"{path} is not the development kit's list of classes, or it is damaged: copy it again."
         ) from None
+    found = dict(rows)
     if not all(WNID.fullmatch(wnid) for wnid in found.values()):
         raise DataError(f"{path} must name classes such as n01440764.")
     return found
+
+
+def _of_matlab(path: str) -> list[tuple[int, str]]:
+    """ILSVRC2012_ID and WNID of the classes in `meta.mat`; raises anything, or ends the process, for a damaged file."""
+    from scipy.io import loadmat  # noqa: PLC0415 - the only thing here that needs it
+
+    rows = loadmat(path, squeeze_me=True, variable_names=["synsets"])["synsets"]
+    return [(int(row["ILSVRC2012_ID"]), str(row["WNID"])) for row in rows if int(row["num_children"]) == 0]
+
+
+if __name__ == "__main__":  # a process of its own: scipy's parser can be made to read memory that is not its own
+    if sys.platform != "win32":
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    sys.stdout.write(json.dumps(_of_matlab(sys.argv[1])))

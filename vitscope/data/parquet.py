@@ -15,6 +15,7 @@ from typing import Any
 from vitscope.errors import DataError
 
 SUFFIX = ".parquet"
+BATCH = 1024  # rows whose names are read at a time
 GROUPS = 4  # groups of rows that are kept
 
 
@@ -27,9 +28,13 @@ def index(file: Path) -> list[tuple[str, int]]:
     """Name and label of the image in every row; raises DataError: no pyarrow, no such file or columns."""
     parquet = _parquet()
     try:
-        table = parquet.ParquetFile(file).read(columns=["image.path", "label"])
-        names = [image["path"] for image in table.column("image").to_pylist()]
-        labels = table.column("label").to_pylist()
+        whole = parquet.ParquetFile(file)
+        if whole.metadata.num_rows > file.stat().st_size:  # runs of one value take no room, and endless memory
+            raise ValueError(f"it claims {whole.metadata.num_rows:,} rows, more than it has bytes")
+        names, labels = [], []
+        for part in whole.iter_batches(BATCH, columns=["image.path", "label"]):
+            names += [image["path"] for image in part.column("image").to_pylist()]
+            labels += part.column("label").to_pylist()
     except Exception as error:  # pyarrow raises many classes
         raise DataError(f"{file} is not read as images with labels: {error}.") from None
     if not all(type(label) is int and isinstance(name, str | None) for name, label in zip(names, labels, strict=True)):

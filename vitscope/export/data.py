@@ -15,6 +15,7 @@ import numpy as np
 from vitscope.errors import ViewError
 from vitscope.views import Column, View
 
+FORMULA = frozenset("=+-@")
 TAG = "tag"  # unit of a column whose items are lists of strings
 TAGS_BETWEEN = "; "
 
@@ -45,7 +46,8 @@ def csv_bytes(views: Sequence[View]) -> bytes:
     """Long format, one line per number: the model, a column per coordinate, then the value under the view's name.
 
     A view with several columns has each of them instead; tags are joined by "; ". What is not a number, or what one of
-    several models lacks, is empty. The first line names the columns; UTF-8.
+    several models lacks, is empty. A name that a spreadsheet would take for a formula has an apostrophe before it. The
+    first line names the columns; UTF-8.
     """
     text = io.StringIO()
     names = dict.fromkeys(name for view in views for name in ("model", *view.coords, *arrays_of(view)))
@@ -105,7 +107,13 @@ def _lines(view: View) -> Iterator[dict[str, Any]]:
     numbers = zip(*(array.ravel().tolist() for array in arrays.values()), strict=True)
     for place, row in zip(product(*(view.coords[dim] for dim in view.dims)), numbers, strict=True):
         known = {name: number for name, number in zip(arrays, row, strict=True) if _is_known(number)}
-        yield {"model": view.model, **fixed, **dict(zip(view.dims, place, strict=True)), **known}
+        line = {"model": view.model, **fixed, **dict(zip(view.dims, place, strict=True)), **known}
+        yield {name: _no_formula(value) for name, value in line.items()}
+
+
+def _no_formula(value: Any) -> Any:
+    """A name of the cache may begin like a formula, which spreadsheets would compute."""
+    return f"'{value}" if isinstance(value, str) and value and value[0] in FORMULA else value
 
 
 def _is_known(number: object) -> bool:

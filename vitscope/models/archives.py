@@ -17,6 +17,9 @@ from vitscope.errors import WeightsError
 TorchScript = Literal["refuse", "known", "any"]
 """Which archives are loaded: none, published ones by their sha256, any."""
 
+PACKED, SMALL = 20, 256 << 20
+"""An archive of weights unpacks to at most so many times its size, if that is more than so many bytes."""
+
 
 def file_digest(path: Path, algorithm: str = "sha256") -> str:
     """sha256 (or another digest) of a file, as hexadecimal digits."""
@@ -29,9 +32,23 @@ def is_archive(path: Path) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
-    except (OSError, ValueError, zipfile.BadZipFile):
+    except Exception:  # what is no archive, or one of a kind that is not read here
         return False
     return any("/code/" in name for name in names) and any(name.endswith("/constants.pkl") for name in names)
+
+
+def check_packing(path: Path) -> None:
+    """Raise WeightsError for an archive whose entries are far larger than itself; one that cannot be read passes."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            size = sum(entry.file_size for entry in archive.infolist())
+    except Exception:  # as above: its reader says what is wrong with it
+        return
+    if size > max(SMALL, PACKED * path.stat().st_size):
+        raise WeightsError(
+            f"{path} was not loaded: it unpacks to {size / 1e9:,.1f} GB, more than {PACKED} times its size: weights "
+            "are not packed so tightly."
+        )
 
 
 def published() -> dict[str, str]:

@@ -186,6 +186,8 @@ def _from_file(named: Named, source: _Source, image_size: Size | None, torchscri
         unsaid = f"no config.json beside {source.label}: LayerNorm eps and activation are those of {named.name}"
         converted = replace(converted, notes=(*converted.notes, unsaid))
     fit.check_method(named, layout, converted, source.label)
+    if named.repository:
+        fit.check_room(named, converted, image_size, source.label)
     module, sized = _filled(named, source, layout, converted, image_size)
     changes = traits.give(module, converted.traits, source.label)
     notes = () if source.shipped else (*_told(named, source, layout, converted, changes), *sized)

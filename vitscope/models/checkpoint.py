@@ -7,7 +7,6 @@ import hashlib
 import pickle
 import warnings
 import zipfile
-import zlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -52,7 +51,19 @@ def read(path: Path, torchscript: TorchScript = "refuse") -> dict[str, Tensor]:
     tensors = _named(content)
     if not tensors:
         raise WeightsError(f"{path} is not a checkpoint: it holds no named tensors.")
+    if strange := [name for name, tensor in tensors.items() if not _is_plain(tensor)]:
+        raise WeightsError(
+            f"{path} holds tensors that are not stored as they are ({_list(strange, 'such as')}): sparse, quantised or "
+            "larger than what is behind them. Save its state dict alone, as plain numbers."
+        )
     return tensors
+
+
+def _is_plain(tensor: Tensor) -> bool:
+    """Whether there is a stored number behind every number of a tensor."""
+    if tensor.layout != torch.strided or tensor.is_nested or tensor.is_quantized or tensor.device.type != "cpu":
+        return False
+    return tensor.numel() * tensor.element_size() <= tensor.untyped_storage().nbytes()
 
 
 def _named(content: Any) -> dict[str, Tensor]:
@@ -71,19 +82,21 @@ def _named(content: Any) -> dict[str, Tensor]:
 def _safetensors(path: Path) -> dict[str, Tensor]:
     try:
         return load_file(path)
-    except (SafetensorError, OSError, ValueError) as error:
+    except (SafetensorError, OSError, ValueError, TypeError, KeyError, RuntimeError) as error:
         raise WeightsError(_not_whole(path, error, "a safetensors file")) from error
 
 
 def _npz(path: Path) -> dict[str, Tensor]:
+    archives.check_packing(path)
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             return {name: torch.from_numpy(np.asarray(arrays[name])) for name in arrays.files}
-    except (OSError, ValueError, TypeError, zipfile.BadZipFile, zlib.error, EOFError, AttributeError) as error:
+    except Exception as error:  # numpy's parser of headers and the many ways to pack an archive raise any class
         raise WeightsError(_not_whole(path, error, "an .npz file of plain arrays")) from error
 
 
 def _torch(path: Path) -> Any:
+    archives.check_packing(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what torch remarks about odd files says nothing to the user
@@ -103,9 +116,16 @@ def _not_whole(path: Path, error: Exception, kind: str) -> str:
         head = file.read(4)
     if not head:
         return f"{path} is not a checkpoint: the file is empty."
-    if head == b"PK\x03\x04" and not zipfile.is_zipfile(path):
+    if head == b"PK\x03\x04" and not _is_zip(path):
         return f"{path} is not a whole checkpoint: the file is cut short, so copy it again."
     return f"{path} is not {kind}, or it is cut short or damaged: give another file, or copy this one again."
+
+
+def _is_zip(path: Path) -> bool:
+    try:
+        return zipfile.is_zipfile(path)
+    except Exception:  # an archive in several pieces
+        return False
 
 
 def _unsafe(path: Path, error: Exception) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import warnings
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from vitscope import catalog, paper
@@ -13,6 +15,7 @@ from vitscope.models.layouts.base import Converted, Layout
 from vitscope.models.names import Named
 from vitscope.models.traits import heads_of
 
+SPARE, LITTLE = 4, 10_000_000  # position tables of other sizes, parts that a file lacks
 NORM = re.compile(r"blocks\.\d+\.norm1\.weight")
 
 
@@ -61,6 +64,26 @@ def unsaid(named: Named, layout: Layout, source: str) -> list[str]:
     if entry is None or entry.original is None or len(layout.methods) == 1 or source == entry.original.file:
         return []
     return [f"nothing in {source} says by which method it was trained: taken for {entry.method}, as {named.name} is"]
+
+
+def check_room(named: Named, converted: Converted, image_size: tuple[int, int] | None, source: str) -> None:
+    """Raise WeightsError when a description asks for far more parameters than the file has numbers.
+
+    The model is built with no memory behind its parameters; one that cannot be built so passes.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what torch remarks about parameters without memory
+        try:
+            with torch.device("meta"):
+                asked = sum(parameter.numel() for parameter in named.create(image_size).parameters())
+        except (NotImplementedError, RuntimeError):
+            return
+    given = sum(tensor.numel() for tensor in converted.tensors.values())
+    if asked > SPARE * given + LITTLE:
+        raise WeightsError(
+            f"{source} holds {given:,} numbers, and its config.json describes a model of {asked:,} parameters: they do "
+            "not belong together."
+        )
 
 
 def check_size(named: Named, module: nn.Module, layout: Layout, converted: Converted, source: str) -> None:

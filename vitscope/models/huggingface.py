@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,9 @@ WEIGHTS = ("model.safetensors", "pytorch_model.bin", "open_clip_model.safetensor
 """What weights are called in a repository, the best first."""
 
 Config = Mapping[str, Any]
+LARGEST, DEEPEST = 1 << 16, 1 << 10
+"""No number that describes a model is larger, and no model has more layers."""
+
 FORBIDDEN = frozenset({"pretrained", "pretrained_cfg", "pretrained_cfg_overlay", "checkpoint_path", "cache_dir"})
 
 
@@ -59,14 +63,14 @@ def describe(folder: Path) -> Described:
     inner = config.get("vision_config") if kind == "clip" else config
     try:
         return _transformers({**defaults, **(inner if isinstance(inner, dict) else {})}, build, folder, usual)
-    except (TypeError, ValueError, KeyError, ZeroDivisionError) as error:
+    except (TypeError, ValueError, KeyError, ArithmeticError, AttributeError) as error:
         raise WeightsError(f"{folder / CONFIG} does not describe a model of type {kind}: {error}.") from error
 
 
 def _json(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         reason = getattr(error, "strerror", None) or "it is no JSON"
         raise WeightsError(f"{path} cannot be read ({reason}).") from error
     if not isinstance(content, dict):
@@ -82,7 +86,9 @@ def _timm(config: dict[str, Any], folder: Path) -> Described:
     if not isinstance(arguments, dict) or FORBIDDEN & arguments.keys():
         raise WeightsError(f"{folder / CONFIG} asks for what a description of a model has no business to.")
     stated = config.get("pretrained_cfg")
-    return Described(architecture, arguments, normalisation=_normalisation(stated or config, "mean", "std"))
+    _within_bounds(arguments, folder)
+    normalised = _normalisation(stated if isinstance(stated, dict) else config, "mean", "std")
+    return Described(architecture, arguments, normalisation=normalised)
 
 
 def _transformers(
@@ -99,6 +105,7 @@ def _transformers(
         "mlp_ratio": config["intermediate_size"] / width if "intermediate_size" in config else config["mlp_ratio"],
         **more,
     }
+    _within_bounds(arguments, folder)
     preprocessor = folder / PREPROCESSOR
     stated = _normalisation(_json(preprocessor), "image_mean", "image_std") if preprocessor.is_file() else None
     gated = bool(config.get("use_swiglu_ffn"))
@@ -106,6 +113,17 @@ def _transformers(
         float(config["layer_norm_eps"]), None if gated else str(config["hidden_act"]), arguments["num_heads"]
     )
     return Described(architecture, arguments, traits, stated or usual)
+
+
+def _within_bounds(arguments: Any, folder: Path, name: str = "") -> None:
+    """Raise WeightsError for a number that no model has, before anything is built of that size."""
+    inside = arguments.items() if isinstance(arguments, dict) else enumerate(arguments)
+    for key, value in inside:
+        if isinstance(value, dict | list | tuple):
+            _within_bounds(value, folder, str(key))
+        elif isinstance(value, int | float) and not abs(value) <= (DEEPEST if key == "depth" else LARGEST):
+            asked = name or key
+            raise WeightsError(f"{folder / CONFIG} asks for a model whose {asked} is {value:.3g}, as no model has it.")
 
 
 def _side(value: Any) -> Any:
@@ -118,7 +136,13 @@ def _normalisation(config: Config, mean: str, std: str) -> Normalisation | None:
     if not all(isinstance(each, list) and len(each) == 3 for each in numbers):
         return None
     (r, g, b), (x, y, z) = numbers  # type: ignore[misc]
-    return (float(r), float(g), float(b)), (float(x), float(y), float(z))
+    try:
+        found = (float(r), float(g), float(b)), (float(x), float(y), float(z))
+    except (TypeError, ValueError, OverflowError):
+        raise WeightsError(f"the model is described with a {mean} and {std} that are not three numbers each.") from None
+    if not all(math.isfinite(number) for triple in found for number in triple) or 0 in found[1]:
+        raise WeightsError(f"the model is described with a {mean} of {found[0]} and {std} of {found[1]}.")
+    return found
 
 
 def _vit(config: Config) -> tuple[str, dict[str, Any]]:

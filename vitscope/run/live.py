@@ -49,13 +49,24 @@ class Ask:
 
 
 def ask_of(line: str) -> Ask:
-    """An Ask from its JSON; ValueError for anything else."""
-    given = json.loads(line)
+    """An Ask from its JSON; ValueError for anything else, ModelError for a precision that is not known here."""
+    try:
+        given = json.loads(line)
+    except RecursionError:
+        raise ValueError("a request is no nest of lists") from None
     names = {field.name for field in fields(Ask)}
     if not isinstance(given, dict) or set(given) != names:
         raise ValueError(f"a request has the fields {', '.join(sorted(names))}")
-    height, width = given["image_size"]
-    return Ask(**{**given, "image_size": (int(height), int(width))})
+    size = given["image_size"]
+    if not isinstance(size, list) or [type(side) for side in size] != [int, int]:
+        raise ValueError("image_size is a height and a width")
+    if any(not isinstance(given[name], str) for name in names - {"image_size", "checkpoint"}):
+        raise ValueError("a request has texts in its fields")
+    if not isinstance(given["checkpoint"], str | None):
+        raise ValueError("checkpoint is a path or null")
+    if given["precision"] not in DTYPES:
+        raise ModelError(f"the run was measured in {given['precision']!r}, which this version does not know.")
+    return Ask(**{**given, "image_size": (size[0], size[1])})
 
 
 class Server:
@@ -130,9 +141,8 @@ def _attention(model: Backbone, crop: np.ndarray) -> np.ndarray:
     return found
 
 
-def serve(requests: TextIO, answers: TextIO) -> None:
+def serve(requests: TextIO, answers: TextIO, server: Server) -> None:
     """Answer every line of `requests` until there are no more."""
-    server = Server()
     for line in iter(requests.readline, ""):
         try:
             signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -151,7 +161,7 @@ def main() -> None:
     """Serve stdin, with stdout kept for answers: whatever else is printed goes to stderr."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     answers, sys.stdout = cast("TextIO", sys.stdout), sys.stderr
-    serve(sys.stdin, answers)
+    serve(sys.stdin, answers, Server())
 
 
 if __name__ == "__main__":

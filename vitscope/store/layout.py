@@ -27,9 +27,9 @@ def cache_folder(option: Path | None) -> Path:
     Raises ConfigError for settings that cannot be read.
     """
     if option is not None:
-        return option.expanduser()
+        return config.at_home(option)
     if setting := config.get("cache"):  # the variable stands above the file
-        return Path(setting).expanduser()
+        return Path(setting)
     local = Path("cache")
     return local.absolute() if local.is_dir() else platformdirs.user_cache_path("vitscope")
 

@@ -22,7 +22,7 @@ T = TypeVar("T")
 DTYPES = frozenset(
     {"bool", "float16", "float32", "float64"} | {f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)}
 )
-_SIDE = 1 << 20  # layers, heads, rows and columns stay below this
+_SIDE = 1 << 20  # heads of all layers, tokens, and pixels of a patch stay below this
 _HEX = frozenset("0123456789abcdef")
 
 
@@ -110,6 +110,9 @@ def geometry_of(value: Any) -> Geometry:
             raise ValueError(f"{name!r} is {stored[name]}")
     prefix = [_text(name, "prefix") for name in _items(stored["prefix"], "prefix")]
     height, width = (_count(side, "patch", least=1) for side in _items(stored["patch"], "patch"))
+    sizes = stored["layers"] * stored["heads"], len(prefix) + stored["rows"] * stored["columns"], height, width
+    if max(sizes) > _SIDE:
+        raise ValueError(f"a model has not {sizes[0]} heads, {sizes[1]} tokens and patches of {height}×{width}")
     return Geometry.from_json({**stored, "prefix": prefix, "patch": [height, width]})
 
 

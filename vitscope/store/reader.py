@@ -266,7 +266,7 @@ def load_result(folder: Path) -> Result:
     path = folder / RESULT
     if folder.is_symlink() or path.is_symlink():
         raise damaged(path, "it is a link, which could lead out of its run")
-    parts = parse(path, result_of, cleaned(read_json(path)))
+    parts = parse(path, lambda stored: result_of(cleaned(stored)), read_json(path))
     if split_key(folder.name) != (parts.metric, parts.version):
         raise damaged(path, f"it belongs to {parts.metric}@{parts.version}")
     return Result(folder, parts.metric, parts.version, parts.images, parts.arrays, parts.coords)

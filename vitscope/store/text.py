@@ -11,16 +11,23 @@ def printable(text: str) -> str:
     """`text` without anything that could steer a terminal, each such character replaced by U+FFFD.
 
     Replaced are control characters, invisible formatting such as direction overrides, lone surrogates, line and
-    paragraph separators, and what Unicode leaves unassigned or private.
+    paragraph separators, what Unicode leaves unassigned or private, and marks that would pile up on one character.
 
     >>> printable("cat\x1b[2J.jpg")
     'cat\ufffd[2J.jpg'
     """
-    if text.isprintable():
+    if text.isascii() and text.isprintable():
         return text
-    return "".join("\ufffd" if unicodedata.category(c) in _UNSAFE else c for c in text)
+    safe, piled = [], 0
+    for char in text:
+        kind = unicodedata.category(char)
+        piled = piled + 1 if kind in _MARKS else 0
+        safe.append("\ufffd" if kind in _UNSAFE or piled > MOST_MARKS else char)
+    return "".join(safe)
 
 
+MOST_MARKS = 4  # on one character; no script has words with more
+_MARKS = frozenset({"Mn", "Me"})
 _UNSAFE = frozenset({"Cc", "Cf", "Cs", "Cn", "Co", "Zl", "Zp"})
 
 

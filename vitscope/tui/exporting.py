@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from vitscope import catalog
+from vitscope.config import at_home
 from vitscope.errors import ViewError, VitscopeError
 from vitscope.spec import slug
 from vitscope.store.reader import Cache, Run
@@ -67,14 +68,18 @@ def options(_state: State, _facts: Facts, text: str) -> list[Option]:
 
 def target(text: str) -> Path:
     """The file of a line; ViewError for a suffix that means nothing, or one that is there already."""
-    again, path = text.endswith(AGAIN), Path(text.removesuffix(AGAIN)).expanduser()
+    again, path = text.endswith(AGAIN), at_home(text.removesuffix(AGAIN))
     if path.suffix not in SUFFIXES:
         raise ViewError(f"{printable(path.name)} should end with one of {', '.join(SUFFIXES)}.")
-    if path.exists() and not again:
+    try:
+        there, folder = path.exists(), path.parent.is_dir()
+    except OSError as error:
+        raise ViewError(f"{printable(path.name)} cannot be written: {error.strerror}.") from None
+    if there and not again:
         raise ViewError(
             f"{printable(path.name)} is there already: type another name, or {AGAIN} after it to replace it."
         )
-    if not path.parent.is_dir():
+    if not folder:
         raise ViewError(f"there is no folder {printable(str(path.parent))}.")
     return path
 

@@ -23,11 +23,12 @@ from typing import Any
 
 import numpy as np
 
+from vitscope.config import at_home
 from vitscope.errors import DataError, ModelError, StoreError
 from vitscope.store.reader import Run
 from vitscope.store.text import printable
 
-COMMAND = (sys.executable, "-m", "vitscope.run.live")
+COMMAND = (sys.executable, "-P", "-m", "vitscope.run.live")  # -P: no module of the current folder takes part
 PATIENCE = 2.0  # seconds in which a cancelled request must give up before its process is ended
 
 
@@ -68,7 +69,8 @@ class Worker:
         Raises DataError for a file that is none, ModelError with the sentence of the process, or when it ended by
         itself, Cancelled.
         """
-        if not image.expanduser().is_file():
+        image = at_home(image)
+        if not _is_file(image):
             raise DataError(f"{printable(str(image))} is not a file: type the path of an image on this machine.")
         with self._one:
             self._cancelled = False
@@ -77,7 +79,7 @@ class Worker:
                 self.close()
                 raise Cancelled
             folder = self._room()
-            answer = self._exchange(process, _ask(run, image.expanduser(), device, folder))
+            answer = self._exchange(process, _ask(run, image, device, folder))
         if "error" in answer:
             raise ModelError(printable(str(answer["error"])))
         if "cancelled" in answer:
@@ -139,13 +141,13 @@ class Worker:
                 if given_up and time.monotonic() > given_up:
                     self._end()
                     raise Cancelled
-            answer = json.loads(process.stdout.readline())
+            answer = answer_of(process.stdout.readline())
         except (ValueError, OSError):  # nothing more comes, or `close` was quicker
             if self._cancelled:
                 self._end()
                 raise Cancelled from None
             raise self._died(process) from None
-        return answer if isinstance(answer, dict) else {"error": "the process with the model answered nonsense."}
+        return answer
 
     def _died(self, process: subprocess.Popen[str]) -> ModelError:
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -167,6 +169,22 @@ class Worker:
             with contextlib.suppress(OSError, ValueError):
                 if pipe is not None:
                     pipe.close()
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that is too long, a folder that may not be looked into
+        return False
+
+
+def answer_of(line: str) -> dict[str, Any]:
+    """An answer from its JSON; ValueError for a line that is cut short or no JSON."""
+    try:
+        answer = json.loads(line)
+    except RecursionError:
+        answer = None
+    return answer if isinstance(answer, dict) else {"error": "the process with the model answered nonsense."}
 
 
 def _ask(run: Run, image: Path, device: str, folder: Path) -> dict[str, Any]:
@@ -192,7 +210,7 @@ def _picture(run: Run, image: Path, answer: dict[str, Any], folder: Path) -> Pic
         paths = [folder / Path(answer[part]).name for part in ("attention", "crop")]
         attention, crop = (np.load(path, mmap_mode="r", allow_pickle=False) for path in paths)
         seconds, device = float(answer["seconds"]), printable(str(answer["device"]))
-    except (KeyError, TypeError, ValueError, OSError) as error:
+    except Exception as error:  # numpy's parser of headers raises many classes
         raise StoreError(f"what the process with the model wrote cannot be read: {error}.") from None
     if attention.shape != (g.layers, g.heads, g.tokens, g.tokens) or crop.shape != (*run.spec.image_size, 3):
         raise StoreError("the process with the model measured another model than this run's.")

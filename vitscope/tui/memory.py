@@ -89,7 +89,7 @@ def _stored() -> tuple[dict[str, Memory], dict[str, str]]:
         caches = {key: _memory(value) for key, value in stored["caches"].items()}
         saved = stored.get("queries", {}).items()
         return caches, {name: query for name, query in saved if isinstance(query, str) and (name + query).isprintable()}
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError):
         return {}, {}
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote
 
+from vitscope.config import at_home
 from vitscope.data.images import SUFFIXES
 from vitscope.tui.live import Picture
 from vitscope.tui.prompt import prompt, remembered
@@ -116,7 +117,7 @@ def path_of(text: str) -> str:
 def completed(text: str) -> tuple[str, list[str]]:
     """A path as far as the names of folders and images decide it, and the names it could go on with."""
     head, _, start = text.rpartition("/")
-    folder = Path(f"{head}/" if "/" in text else ".").expanduser()
+    folder = at_home(f"{head}/" if "/" in text else ".")
     names = []
     try:
         with os.scandir(folder) as entries:
@@ -124,7 +125,7 @@ def completed(text: str) -> tuple[str, list[str]]:
                 hidden = entry.name.startswith(".") and not start.startswith(".")
                 if entry.name.startswith(start) and entry.name.isprintable() and not hidden:
                     names += [f"{entry.name}/"] if entry.is_dir() else [entry.name] if _image(entry.name) else []
-    except OSError:
+    except (OSError, ValueError):
         return text, []
     common = _common(min(names), max(names)) if names else ""
     return (f"{head}/{common}" if "/" in text else common) if names else text, sorted(names)

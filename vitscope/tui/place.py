@@ -43,7 +43,7 @@ def parse(text: str) -> Place:
     >>> parse("timm/vit_small/7/3@image:2?q=5,9")
     Place(model='timm/vit_small', numbers=(7, 3), view='image', image=2, query=(('q', '5,9'),))
     """
-    rest, _, asked = text.strip().partition("?")
+    rest, _, asked = printable(text.strip()).partition("?")
     view, image = None, None
     if found := _VIEW.fullmatch(rest):
         rest, name, number = found["rest"], found["view"], found["image"]
@@ -55,7 +55,7 @@ def parse(text: str) -> Place:
     while len(parts) > 1 and len(numbers) < 2 and re.fullmatch(r"\d{1,9}", parts[-1]):
         numbers.insert(0, int(parts.pop()))
     pairs = [part.partition("=")[::2] for part in asked.split("&") if part]
-    query = tuple((name, unquote_plus(value)) for name, value in pairs)
+    query = tuple((name, printable(unquote_plus(value))) for name, value in pairs)
     return Place("/".join(parts), tuple(numbers), view, image, query)
 
 

@@ -197,7 +197,10 @@ def _taken(run: Run, result: Result, source: Source, mode: str, kept: tuple[str,
     for dim in [dim for dim in dims if dim not in {"layer", *kept}]:
         labels, wanted = result.coords.get(dim, []), mode if dim == "mode" else picks.get(dim, "")
         if dim == "k" and wanted and wanted not in labels:
-            wanted = min(labels, key=lambda label: abs(int(label) - int(wanted)))
+            numbers = [label for label in labels if label.isdecimal()]
+            wanted = (
+                min(numbers, key=lambda label: abs(int(label) - int(wanted)), default="") if wanted.isdecimal() else ""
+            )
         if wanted not in labels:
             return None
         values = np.take(values, labels.index(wanted), axis=dims.index(dim))

@@ -100,6 +100,8 @@ class Surface:
         if left < right:
             part = np.s_[y, x + left : x + right]
             self.char[part] = codes[left:right]
+            if right < len(codes) and not codes[right]:  # half of a wide character has no room
+                self.char[y, x + right - 1] = ord(" ")
             self.fore[part] = self.theme.text if ink is None else ink
             self.attr[part] = (BOLD if bold else 0) | (REVERSE if reverse else 0)
             if back is not None:
