@@ -192,7 +192,7 @@ def test_another_format_is_refused_with_what_to_do(tmp_path):
 def test_what_is_not_sealed_json_is_damaged(tmp_path, content):
     path = tmp_path / "run.json"
     path.write_bytes(content)
-    with pytest.raises(DamagedError, match=r"run\.json is damaged: .*; .*cache remove"):
+    with pytest.raises(DamagedError, match=r"run\.json is damaged: .*; .*measured it again"):
         files.read_json(path)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.store import life
 from vitscope.errors import DamagedError, FormatError, StoreError
-from vitscope.store.files import read_json, sealed, write_json
+from vitscope.store.files import read_json, write_json
 from vitscope.store.reader import Cache
 from vitscope.store.verify import verify
 from vitscope.store.writer import Measured, RunWriter
@@ -50,7 +50,7 @@ def test_fields_of_the_cache_itself_are_no_facts(writer, name):
         writer.update(**{name: 1})
 
 
-def test_a_run_json_of_another_format_or_spec_or_none_at_all_is_refused(writer):
+def test_a_run_json_of_another_format_or_spec_is_refused(writer):
     path = writer.folder / "run.json"
     fields = read_json(path)
     write_json(path, {**fields, "spec": replace(life.SPEC, weights="random:1").to_json()})
@@ -62,9 +62,27 @@ def test_a_run_json_of_another_format_or_spec_or_none_at_all_is_refused(writer):
     path.write_text(json.dumps({"format": 2, "spec": 3}))
     with pytest.raises(FormatError, match="cache format 2"):
         again(writer)
-    path.write_bytes(sealed(fields)[:-30])
-    with pytest.raises(DamagedError, match=r"run\.json is damaged.*cache remove"):
-        again(writer)
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped", "empty", "gone"])
+def test_a_run_whose_run_json_is_lost_begins_anew(writer, damage):
+    """What is left of it says nothing of how it was measured, as after a copy or a removal that was cut short."""
+    writer.put_result("distance", 1, MEAN, 4, {})
+    writer.put_shard(0, {"entropy@1": life.state(0, "entropy")}, {"images": 2})
+    writer.update(used=3)
+    path = writer.folder / "run.json"
+    whole = path.read_bytes()
+    if damage == "gone":
+        path.unlink()
+    else:
+        path.write_bytes(
+            {"cut": whole[:-30], "flipped": whole.replace(b'"used": 3', b'"used": 4'), "empty": b""}[damage]
+        )
+    begun = again(writer)
+    assert begun.lost.startswith(f"{path} is {'missing' if damage == 'gone' else 'damaged'}")
+    assert (begun.facts, begun.shard_metrics(0)) == ({"started": "later"}, {})
+    assert [entry.name for entry in writer.folder.iterdir()] == ["run.json"]
+    assert again(writer).lost == ""
 
 
 def test_a_shard_is_committed_with_its_states_and_record(writer):
@@ -248,5 +266,5 @@ def test_a_run_folder_that_cannot_be_looked_into_is_a_sentence(writer, monkeypat
         raise PermissionError(errno.EACCES, "Permission denied")
 
     monkeypatch.setattr(Path, "exists", refuse)
-    with pytest.raises(StoreError, match=r"cannot read .*run\.json: you have no permission for it"):
+    with pytest.raises(StoreError, match=r"cannot read .*: you have no permission for it"):
         again(writer)

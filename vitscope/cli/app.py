@@ -42,7 +42,7 @@ class Program(TyperGroup):
             raise _quoted(error) from None
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command; a bug keeps its traceback."""
+        """Run the command; a bug keeps its traceback, what the system says of a file is a sentence."""
         try:
             return super().invoke(ctx)
         except BrokenPipeError:

@@ -72,10 +72,11 @@ def info(
     from vitscope.store.reader import Cache
     from vitscope.store.verify import size
 
-    Talk.of(context, quiet=quiet, verbose=verbose)
+    talk = Talk.of(context, quiet=quiet, verbose=verbose)
     store = Cache(cache_folder(cache))
     if run is not None:
-        _print_run(store.find(run))
+        for problem in _print_run(store.find(run)):
+            talk.warn(problem)
         return
     runs, broken = store.runs(), _broken_runs(store)
     table = _facts()
@@ -222,8 +223,8 @@ def _facts() -> Table:
     return table
 
 
-def _print_run(run: Run) -> None:
-    """Everything that a run records about itself."""
+def _print_run(run: Run) -> list[str]:
+    """Everything that a run records about itself; what of it cannot be read, in sentences."""
     from vitscope.store.verify import size
 
     g, facts = run.geometry, run.facts
@@ -250,11 +251,13 @@ def _print_run(run: Run) -> None:
         if value:
             table.add_row(name, clean(value))
     measured = _table("metric", "images", "array", "unit", "shape", right=("images",))
-    for name, item in run.results().items():
+    problems: list[str] = []
+    for name, item in run.results(problems).items():
         for array, part in _rows_as_one(item.arrays).items():
             shape = " × ".join(f"{dim} {length}" for dim, length in zip(part.dims, part.shape, strict=True))
             measured.add_row(f"{name}@{item.version}", str(item.images), array, part.unit, shape)
     result(table, "", measured)
+    return problems
 
 
 def _rows_as_one(arrays: Mapping[str, ArrayInfo]) -> dict[str, ArrayInfo]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -9,6 +10,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from vitscope.errors import DataError
+
+PASSING = {errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EAGAIN, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
+"""Errors of the system that say nothing of the file, and may pass."""
 
 LONGEST = 255  # bytes of a file name, on every common file system
 LISTED = 8  # entries of a folder that a message names
@@ -28,10 +32,12 @@ def is_bare(name: str) -> bool:
 
 
 def size(path: Path) -> int:
-    """Bytes of a file; 0 if it cannot be asked, as for one that is missing (reading its pixels says why)."""
+    """Bytes of a file; 0 for one that is missing (reading its pixels says why); DataError where the disk fails."""
     try:
         return path.stat().st_size
-    except OSError:
+    except OSError as error:
+        if error.errno in PASSING:
+            raise DataError(f"{path} cannot be looked at: {error.strerror}.") from None
         return 0
 
 

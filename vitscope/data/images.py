@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path, PurePath
 
+from vitscope.data.files import PASSING
 from vitscope.data.records import ImageSet, Record
 from vitscope.errors import DataError
 
@@ -137,10 +138,12 @@ def is_image(name: str) -> bool:
 
 
 def _size(path: Path) -> int:
-    """Bytes of a file; 0 if it cannot be asked, as for a broken link (reading its pixels says why)."""
+    """Bytes of a file; 0 for a link that leads nowhere (its pixels will say why); DataError where the disk fails."""
     try:
         return path.stat().st_size
-    except OSError:
+    except OSError as error:
+        if error.errno in PASSING:
+            raise DataError(f"{path} cannot be looked at: {error.strerror}.") from None
         return 0
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import logging
 import threading
+import time
 import warnings
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from vitscope.data import parquet
+from vitscope.data.files import PASSING
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "DIB", "TIFF", "PPM", "GIF")  # by content; EPS would start a program
 MAX_PIXELS = 178_956_970  # where Pillow speaks of a decompression bomb
@@ -29,6 +31,8 @@ UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }  # what undoes each EXIF orientation
+
+PAUSE = 0.1  # seconds after which a file is asked for again where the system's error may pass
 
 logging.getLogger("PIL").addHandler(logging.NullHandler())  # else Python prints what Pillow logs about broken files
 
@@ -63,11 +67,14 @@ quiet = Silence()
 
 
 class Unreadable(Exception):
-    """An image that cannot be measured; `reason` says why in a few words, for the list of skipped files."""
+    """An image that cannot be measured; `reason` says why in a few words, for the list of skipped files.
 
-    def __init__(self, reason: str) -> None:
+    `lost`: it was not the file's content, but the system that would not hand it out.
+    """
+
+    def __init__(self, reason: str, *, lost: bool = False) -> None:
         super().__init__(reason)
-        self.reason = reason
+        self.reason, self.lost = reason, lost
 
 
 def decode(path: Path, *, orient: bool = True) -> Image.Image:
@@ -78,17 +85,29 @@ def decode(path: Path, *, orient: bool = True) -> Image.Image:
     before they are decoded. Nothing is printed, but for what libtiff itself writes to stderr about damaged TIFF files.
     """
     try:
-        source = io.BytesIO(parquet.image(path)) if parquet.holds(path) else path
-        with quiet, Image.open(source, formats=FORMATS) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise Unreadable(_too_large(image))
-            image.load()
-            turn = _turn(image) if orient else None
-            return _rgb(image) if turn is None else _rgb(image).transpose(turn)
+        try:
+            return _decoded(path, orient=orient)
+        except OSError as error:
+            if error.errno not in PASSING:
+                raise
+            time.sleep(PAUSE)
+            return _decoded(path, orient=orient)
     except Unreadable:
         raise
     except Exception as error:  # decoders raise any class on damaged files, and one bad file must not end a run
-        raise Unreadable(_reason(path, error)) from None
+        lost = isinstance(error, OSError) and error.errno is not None
+        raise Unreadable(_reason(path, error), lost=lost) from None
+
+
+def _decoded(path: Path, *, orient: bool) -> Image.Image:
+    """`decode`, but for what is raised, which may be anything."""
+    source = io.BytesIO(parquet.image(path)) if parquet.holds(path) else path
+    with quiet, Image.open(source, formats=FORMATS) as image:
+        if image.width * image.height > MAX_PIXELS:
+            raise Unreadable(_too_large(image))
+        image.load()
+        turn = _turn(image) if orient else None
+        return _rgb(image) if turn is None else _rgb(image).transpose(turn)
 
 
 def crop(

@@ -82,6 +82,8 @@ def _evaluate(
         if request.restart:
             writer.restart()
         watcher.tell(f"run: {writer.folder}")
+        if writer.lost:
+            watcher.warn(writer.lost)
         return {"run": spec.folder, "owed": not writer.finished(request.task, type(task).version)}
 
     with taken.claimed(cache / spec.folder):
@@ -139,7 +141,8 @@ def _measure(
     task, key = cast("Units", work.task), work.key
 
     def share_of(share: Share) -> None:
-        measure(task, key, work.model, work.writer, resources, work.target, work.request.precision, watcher, share)
+        asked = work.request
+        measure(task, key, work.model, work.writer, resources, work.target, asked.precision, watcher, share, asked.data)
 
     taken.measure(share_of, lambda: missing(task, key, work.writer))
     return ([] if taken.folds else missing(task, key, work.writer)), None
@@ -191,7 +194,7 @@ def _of_units(work: Work) -> tuple[Outcome, Skipped]:
     except DataError:
         work.writer.drop_shards()  # what could not be read may be readable next time
         raise
-    records = [work.writer.shard_record(unit) or {} for unit in range(len(task.units))]
+    records = [work.writer.kept_record(unit) for unit in range(len(task.units))]
     work.writer.update(batch_size=min((record["batch_size"] for record in records), default=None))
     files = {(file["file"], file["reason"]): file for record in records for file in record["skipped"]}
     return outcome, list(files.values())

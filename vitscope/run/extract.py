@@ -125,6 +125,8 @@ def _prepared(
     """What one process finds out for all that measure this run: the metrics that are owed, and the batch size."""
     writer = _opened(cache, spec, facts, restart=request.restart)
     watcher.tell(f"run: {writer.folder}")
+    if writer.lost:
+        watcher.warn(writer.lost)
     owed = {name: metric for name, metric in metrics.items() if not _finished(writer, name, metric, setting)}
     for name, metric in owed.items():
         if hasattr(metric.adds, "streamed"):  # its rows are written where a damaged result may still be

@@ -44,6 +44,7 @@ class Loaded:
     images: Images | None
     skipped: tuple[Skipped, ...]
     seconds: float = 0.0  # that decoding took
+    lost: frozenset[int] = frozenset()  # places of files that were there when they were listed, and were not handed out
 
     def pin_memory(self) -> Loaded:
         """The same in memory that a GPU reads by itself, while this process goes on; a loader calls it by this name."""
@@ -155,7 +156,7 @@ class _Crops(Dataset):
 
     def __getitem__(self, index: int) -> Loaded:
         slice_, began = self.todo[index], time.perf_counter()
-        kept, pixels, skipped = [], [], []
+        kept, pixels, skipped, lost = [], [], [], []
         for place in self.order[slice_.ranks.start : slice_.ranks.stop].tolist():
             record = self.records[place]
             try:
@@ -164,8 +165,10 @@ class _Crops(Dataset):
                 kept.append(place)
             except Unreadable as error:
                 skipped.append(Skipped(record.name, str(error)))
-        images = self._images(kept, pixels) if kept else None
-        return Loaded(slice_.shard, len(slice_.ranks), images, tuple(skipped), time.perf_counter() - began)
+                if error.lost and record.size:
+                    lost.append(place)
+        images, seconds = self._images(kept, pixels) if kept else None, time.perf_counter() - began
+        return Loaded(slice_.shard, len(slice_.ranks), images, tuple(skipped), seconds, frozenset(lost))
 
     def _images(self, places: list[int], pixels: list[np.ndarray]) -> Images:
         records = [self.records[place] for place in places]

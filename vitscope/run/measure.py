@@ -42,6 +42,7 @@ class Pass:
             for place in getattr(one, "at", ()):
                 self._of_features.setdefault(place, []).append(one)
         self.skipped: list[loader.Skipped] = []
+        self.lost: frozenset[int] = frozenset()  # places of the skipped files that were there when they were listed
         self._model, self._setting, self.plan = model, setting, plan
         self._watch = watch or Stopwatch(setting.device)
         like = next(model.module.parameters())
@@ -52,6 +53,7 @@ class Pass:
     def run(self, loaded: loader.Loaded) -> None:
         """Add the images of one forward pass."""
         self.skipped += loaded.skipped
+        self.lost |= loaded.lost
         if loaded.images is None:
             return
         with self._watch.stage("copy"):

@@ -9,11 +9,13 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from vitscope import __version__
+from vitscope.data import presence
 from vitscope.data.preprocess import Preprocess
 from vitscope.data.records import ImageSet
 from vitscope.errors import DamagedError, DataError
@@ -32,6 +34,7 @@ from vitscope.store.layout import split_key
 from vitscope.store.writer import Measured, RunWriter
 
 GALLERY = "gallery"  # the one metric whose size is asked for
+SAMPLE = 8  # images that are looked at where others were lost
 
 
 @dataclass(frozen=True)
@@ -125,7 +128,7 @@ class Work:
 
     def fold(self, seconds: float) -> None:
         """Merge the shards of every metric, then forget them."""
-        records = [self.writer.shard_record(shard) or {} for shard in self.shards]
+        records = [self.writer.kept_record(shard) for shard in self.shards]
         skipped = self._as_listed([file for record in records for file in record["skipped"]])
         seen = sum(record["images"] for record in records)
         used = seen - len(skipped)
@@ -158,6 +161,11 @@ class Work:
             passes=[*before["passes"], done],
         )
         tidy(self.writer, len(self.images.records), self.spec)
+
+    def _sample(self, lost: frozenset[int]) -> list[Path]:
+        """A few images from all over the data set that were there when it was listed, none of them in `lost`."""
+        there = [record for place, record in enumerate(self.images.records) if record.size and place not in lost]
+        return [record.path for record in there[:: max(len(there) // SAMPLE, 1)][:SAMPLE]]
 
     def _size(self, shard: int) -> int:
         return len(self._places(shard))
@@ -226,7 +234,12 @@ class Work:
         }
 
     def _commit(self, shard: int, current: Pass, watch: Stopwatch, decoders: int) -> Stopwatch:
-        """Write what a shard summed, and begin to measure the time of the next one, to which the writing is counted."""
+        """Write what a shard summed, and begin to measure the time of the next one, to which the writing is counted.
+
+        Raises DataError where images of it were lost since they were listed, and those of other places are lost, too.
+        """
+        if current.lost:
+            presence.check(self.images.root, self._sample(current.lost))
         states = {self._key(name): state for name, state in current.states().items()}
         rows = {}
         for name, metric in self.metrics.items():

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import torch
 
+from vitscope.data import presence
 from vitscope.errors import DamagedError
 from vitscope.models import build
 from vitscope.models.backbone import Backbone
@@ -30,10 +32,12 @@ def measure(
     precision: str,
     watcher: Watcher,
     share: Share,
+    root: Path,
 ) -> None:
     """Measure and commit every unit of `task` in `share` that has no whole state under `key` in the run yet.
 
-    A unit whose passes do not fit on the device is measured again with passes of half as many images.
+    A unit whose passes do not fit on the device is measured again with passes of half as many images. DataError where
+    files had to be skipped and `root`, the folder of the data set, is gone or empty.
     """
     units = [unit for unit in range(len(task.units)) if unit in share]
     total = len(units)
@@ -46,6 +50,8 @@ def measure(
     backbone = _backbone(model, target, precision, resources.batch_size or BATCH[target.type])
     for done, unit in enumerate(owed, total - len(owed) + 1):
         found = _fitting(task, unit, backbone, watcher)
+        if found.skipped:
+            presence.check(root, ())
         writer.put_shard(unit, {key: found.state}, _record(task, unit, found, backbone))
         watcher.progress(done, total)
 

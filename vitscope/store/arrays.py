@@ -1,6 +1,8 @@
 """Arrays on disk: `.npy` for results, `.safetensors` for the states of shards; hashed while they are written.
 
-Both are streamed, since one state may be as large as the attention of a gallery: nothing is copied in memory.
+Both are streamed, since one state may be as large as the attention of a gallery: nothing is copied in memory. Nobody is
+handed an array of a result before all its bytes have been compared with its checksum: once in a process, and again when
+the file has changed since.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import math
 import os
 import stat
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -19,10 +22,13 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
-from vitscope.store.files import CHUNK, atomic, damaged, digest, opened, unreadable
+from vitscope.store.files import CHUNK, atomic, damaged, digest, digest_of, opened, unreadable
 from vitscope.store.parts import DTYPES, ArrayInfo, ShardState, StoredFile
 
 _NPY = b"\x93NUMPY\x01\x00"  # version 1.0 of the format: two bytes of header length follow
+_proven: dict[
+    tuple[int, int], tuple[int, int, int, str]
+] = {}  # device, inode -> size, times and checksum when compared
 _SAFETENSORS = {name: f"{name[0].upper()}{np.dtype(name).itemsize * 8}" for name in DTYPES} | {"bool": "BOOL"}
 
 
@@ -73,7 +79,9 @@ def write_array(path: Path, values: np.ndarray, dims: tuple[str, ...], unit: str
     with atomic(path) as file:
         out = _Hashing(file)
         np.lib.format.write_array(out, values, allow_pickle=False)
-    return ArrayInfo(path.name, out.size, out.sha256, dims, unit, values.shape, values.dtype.name)
+    info = ArrayInfo(path.name, out.size, out.sha256, dims, unit, values.shape, values.dtype.name)
+    _written(path, info)
+    return info
 
 
 def write_joined(path: Path, joined: Joined) -> ArrayInfo:
@@ -98,7 +106,9 @@ def write_joined(path: Path, joined: Joined) -> ArrayInfo:
         if at != along:
             raise ValueError(f"parts of {shape} fill only {at} of {along}")
         size = begin + dtype.itemsize * outer * along
-    return ArrayInfo(path.name, size, digest(path), joined.dims, joined.unit, joined.shape, joined.dtype)
+    info = ArrayInfo(path.name, size, digest(path), joined.dims, joined.unit, joined.shape, joined.dtype)
+    _written(path, info)
+    return info
 
 
 def _without(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:
@@ -106,7 +116,7 @@ def _without(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:
 
 
 def open_array(path: Path, info: ArrayInfo) -> np.ndarray:
-    """The array at `path`, memory-mapped and read-only; DamagedError unless it is as `info` says (its values unread).
+    """The array at `path`, memory-mapped and read-only; DamagedError unless every byte is as `info` says.
 
     The header is compared, not parsed: there is exactly one that `write_array` could have written.
     """
@@ -114,14 +124,48 @@ def open_array(path: Path, info: ArrayInfo) -> np.ndarray:
     with opened(path) as file:
         magic, length = file.read(len(_NPY)), int.from_bytes(file.read(2), "little")
         header, offset = file.read(length).decode("latin-1").rstrip(), file.tell()
-    dtype = np.dtype(info.dtype).newbyteorder("<")
-    expected = f"{{'descr': {dtype.str!r}, 'fortran_order': False, 'shape': {info.shape}, }}"
-    if magic != _NPY or header != expected or offset + math.prod(info.shape) * dtype.itemsize != info.size:
-        raise damaged(path, f"it does not hold {info.dtype} of shape {info.shape}, as its record says")
-    try:
-        return np.asarray(np.memmap(path, dtype, mode="r", offset=offset, shape=info.shape))
-    except OSError as error:
-        raise unreadable(path, error) from error
+        dtype = np.dtype(info.dtype).newbyteorder("<")
+        expected = f"{{'descr': {dtype.str!r}, 'fortran_order': False, 'shape': {info.shape}, }}"
+        if magic != _NPY or header != expected or offset + math.prod(info.shape) * dtype.itemsize != info.size:
+            raise damaged(path, f"it does not hold {info.dtype} of shape {info.shape}, as its record says")
+        file.seek(0)
+        _prove(path, file, info)
+        return np.asarray(np.memmap(file, dtype, mode="r", offset=offset, shape=info.shape))
+
+
+def prove(path: Path, stored: StoredFile) -> None:
+    """DamagedError unless `path` holds what was written; reads all of it, unless this process has, and it is the same.
+
+    That costs about as much as reading the file.
+    """
+    check_size(path, stored.size)
+    with opened(path) as file:
+        _prove(path, file, stored)
+
+
+def _prove(path: Path, file: BinaryIO, stored: StoredFile) -> None:
+    """`prove`, of a file that is open."""
+    found = os.fstat(file.fileno())
+    if _proven.get(_place(found)) == _as_found(found, stored):
+        return
+    if digest_of(file) != stored.sha256:
+        raise damaged(path, "it does not match its checksum")
+    _proven[_place(found)] = _as_found(found, stored)
+
+
+def _written(path: Path, stored: StoredFile) -> None:
+    """What has just been written need not be read again by this process."""
+    with suppress(OSError):
+        found = os.lstat(path)
+        _proven[_place(found)] = _as_found(found, stored)
+
+
+def _place(found: os.stat_result) -> tuple[int, int]:
+    return found.st_dev, found.st_ino
+
+
+def _as_found(found: os.stat_result, stored: StoredFile) -> tuple[int, int, int, str]:
+    return found.st_size, found.st_mtime_ns, found.st_ctime_ns, stored.sha256
 
 
 def write_state(path: Path, state: Mapping[str, np.ndarray]) -> ShardState:

@@ -30,7 +30,7 @@ _TEMPORARY = re.compile(r"\.vitscope-[0-9a-f]{16}\.tmp")
 _SEAL = re.compile(rb',\n "sha256": "([0-9a-f]{64})"\n}\n\Z')
 _ZEROS = b"0" * 64
 _RESERVED = ("format", "sha256")
-_REMEDY = "copy it again from where it came, or remove the run with `vitscope cache remove` and extract it again"
+_REMEDY = "copy it again from where it came, or run the command that measured it again, if need be with --restart"
 
 _REASONS = {
     errno.ENOSPC: "no space is left on the disk",
@@ -178,6 +178,14 @@ def present(path: Path) -> bool:
         raise unreadable(path, error) from error
 
 
+def is_link(path: Path) -> bool:
+    """Whether `path` is a link; StoreError if the system does not tell."""
+    try:
+        return path.is_symlink()
+    except OSError as error:
+        raise unreadable(path, error) from error
+
+
 @contextmanager
 def opened(path: Path) -> Iterator[BinaryIO]:
     """A regular file to read; DamagedError if it is missing or something else, StoreError if it cannot be read."""
@@ -193,10 +201,15 @@ def opened(path: Path) -> Iterator[BinaryIO]:
 
 def digest(path: Path) -> str:
     """SHA-256 of a file's bytes, in hexadecimal; DamagedError, StoreError."""
-    total = hashlib.sha256()
     with opened(path) as file:
-        while chunk := file.read(CHUNK):
-            total.update(chunk)
+        return digest_of(file)
+
+
+def digest_of(file: BinaryIO) -> str:
+    """SHA-256 of what is left of an open file, in hexadecimal; OSError."""
+    total = hashlib.sha256()
+    while chunk := file.read(CHUNK):
+        total.update(chunk)
     return total.hexdigest()
 
 

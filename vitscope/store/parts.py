@@ -51,6 +51,14 @@ class ArrayInfo(StoredFile):
 
 
 @dataclass(frozen=True)
+class Committed:
+    """What a shard's record says of one metric: its state, and the arrays of its result that came with it."""
+
+    state: ShardState
+    rows: dict[str, ArrayInfo]
+
+
+@dataclass(frozen=True)
 class ResultParts:
     """What a result.json says."""
 
@@ -200,3 +208,10 @@ def _count(value: Any, name: str, least: int = 0) -> int:
     if type(value) is not int or not least <= value < 1 << 63:
         raise ValueError(f"{name!r} is {value!r}, not a whole number from {least}")
     return value
+
+
+def as_json(value: Any) -> Any:
+    """`value` with its tuples as lists, as it comes back from JSON."""
+    if isinstance(value, dict):
+        return {key: as_json(item) for key, item in value.items()}
+    return [as_json(item) for item in value] if isinstance(value, list | tuple) else value

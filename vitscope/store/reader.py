@@ -14,8 +14,8 @@ from vitscope import catalog
 from vitscope.errors import FormatError, NotMeasured, StoreError
 from vitscope.geometry import Geometry
 from vitscope.spec import Spec, slug
-from vitscope.store.arrays import check_size, open_array
-from vitscope.store.files import damaged, read_json, unreadable
+from vitscope.store.arrays import check_size, open_array, prove
+from vitscope.store.files import damaged, is_link, read_json, unreadable
 from vitscope.store.layout import RESULT, RUN, SHARDS, split_key
 from vitscope.store.parts import ArrayInfo, geometry_of, parse, result_of, spec_of
 from vitscope.store.text import cleaned, printable, shown
@@ -35,7 +35,7 @@ class Result:
     coords: dict[str, list[str]]
 
     def array(self, name: str = "mean") -> np.ndarray:
-        """An array, memory-mapped and read-only; NotMeasured for a name it lacks, DamagedError if the file differs."""
+        """An array, memory-mapped and read-only; NotMeasured for a name it lacks, DamagedError if any byte differs."""
         if name not in self.arrays:
             raise NotMeasured(f"{self.metric} has no {name!r}, only: {', '.join(self.arrays)}.")
         info = self.arrays[name]
@@ -45,6 +45,11 @@ class Result:
         """DamagedError unless every array is there in its size."""
         for info in self.arrays.values():
             check_size(self.folder / info.file, info.size)
+
+    def prove(self) -> None:
+        """DamagedError unless every byte of every array is as it was written; reads what this process has not yet."""
+        for info in self.arrays.values():
+            prove(self.folder / info.file, info)
 
 
 @dataclass(frozen=True)
@@ -98,14 +103,14 @@ class Run:
         """When the extraction started, ISO 8601, "" if it does not say."""
         return str(self.facts.get("started") or "")
 
-    def results(self) -> dict[str, Result]:
-        """The newest version of each metric, by name; those that cannot be read are left to `Cache.broken`."""
+    def results(self, problems: list[str] | None = None) -> dict[str, Result]:
+        """The newest version of each metric, by name; why others cannot be read is added to `problems`."""
         found = {}
-        for metric in self._newest():
+        for metric, folder in self._newest().items():
             try:
-                found[metric] = self.result(metric)
-            except StoreError:
-                continue
+                found[metric] = load_result(folder)
+            except StoreError as error:
+                (problems if problems is not None else []).append(str(error))
         return found
 
     def result(self, metric: str) -> Result:
@@ -264,7 +269,7 @@ def load_run(folder: Path) -> Run:
 def load_result(folder: Path) -> Result:
     """The result in a metric's folder; DamagedError, FormatError, StoreError."""
     path = folder / RESULT
-    if folder.is_symlink() or path.is_symlink():
+    if is_link(folder) or is_link(path):
         raise damaged(path, "it is a link, which could lead out of its run")
     parts = parse(path, lambda stored: result_of(cleaned(stored)), read_json(path))
     if split_key(folder.name) != (parts.metric, parts.version):

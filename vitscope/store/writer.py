@@ -24,7 +24,18 @@ from vitscope.store.arrays import (
 )
 from vitscope.store.files import damaged, discard, make_folder, present, read_json, write_json
 from vitscope.store.layout import RESULT, RUN, SHARDS, is_name, metric_key, record_file, split_key, state_file
-from vitscope.store.parts import ArrayInfo, ResultParts, ShardState, parse, result_of, rows_of, spec_of, states_of
+from vitscope.store.parts import (
+    ArrayInfo,
+    Committed,
+    ResultParts,
+    ShardState,
+    as_json,
+    parse,
+    result_of,
+    rows_of,
+    spec_of,
+    states_of,
+)
 from vitscope.store.reader import load_result, metric_folders
 from vitscope.store.text import shown
 
@@ -40,19 +51,12 @@ class Measured:
     unit: str
 
 
-@dataclass(frozen=True)
-class _Part:
-    """What a shard's record says of one metric: its state, and the arrays of its result that came with it."""
-
-    state: ShardState
-    rows: dict[str, ArrayInfo]
-
-
 class RunWriter:
     """Writes one run. Hold `lock(cache / spec.folder)` first; other ranks of the same extraction may write beside it.
 
     `facts` is what run.json holds besides the spec. Facts of an earlier start of the same run win over those given.
-    Raises StoreError when the folder cannot be written, DamagedError or FormatError when its run.json is not ours.
+    A folder whose run.json is lost begins anew, since nothing says how the rest was measured; `lost` is then the
+    sentence that says so, else "". StoreError when the folder cannot be written, FormatError when it is not ours.
     """
 
     def __init__(self, cache: Path, spec: Spec, facts: Mapping[str, Any]) -> None:
@@ -61,34 +65,49 @@ class RunWriter:
         self._spec = spec
         self._first = dict(facts)
         self._shards = self.folder / SHARDS
+        self.lost = ""
         make_folder(self.folder)
-        path = self.folder / RUN
-        if not present(path):
+        if (stored := self._stored()) is None:
+            self._forget()
             self.update(**facts)
             return
-        stored = read_json(path)
-        if parse(path, spec_of, stored.get("spec")) != spec:
+        if parse(self.folder / RUN, spec_of, stored.get("spec")) != spec:
             raise StoreError(
                 f"{shown(self.folder)} holds another run, with another spec in {RUN}: choose another folder with "
                 "--cache, or remove it with `vitscope cache remove`."
             )
         self.facts = {name: value for name, value in stored.items() if name not in _OWN_FACTS}
 
+    def _stored(self) -> dict[str, Any] | None:
+        """What run.json says; None where it does not say anything, with `lost` set if something is left of a run."""
+        path = self.folder / RUN
+        left, what = present(self._shards) or bool(metric_folders(self.folder)), "missing"
+        try:
+            if present(path):  # asked last: another process begins with run.json
+                return read_json(path)
+        except DamagedError:
+            if not path.is_file():  # a folder of that name, which is not ours to replace
+                raise
+            left, what = True, "damaged"
+        if left:
+            self.lost = f"{shown(path)} is {what}, and nothing else says how the run was measured: it begins anew"
+        return None
+
     def update(self, **facts: Any) -> None:
         """Change facts and rewrite run.json; StoreError, and ValueError for the names that the cache itself uses."""
         if taken := sorted(_OWN_FACTS & set(facts)):
             raise ValueError(f"{taken[0]!r} is a field of the cache itself")
-        self.facts = {**self.facts, **_as_json(facts)}
+        self.facts = {**self.facts, **as_json(facts)}
         own = {"key": self._spec.key, "spec": self._spec.to_json()}
         write_json(self.folder / RUN, {**own, **self.facts})
 
     def finished(self, metric: str, version: int) -> bool:
-        """Whether the result of this version is there, readable, and its arrays have the sizes that it says."""
+        """Whether the result of this version is there, and every byte of it as it was written."""
         folder = self.folder / metric_key(metric, version)
         if not present(folder / RESULT):
             return False
         try:
-            load_result(folder).check()
+            load_result(folder).prove()
         except (DamagedError, FormatError):
             return False
         return True
@@ -97,7 +116,7 @@ class RunWriter:
         """What is committed for a shard, by metric key ("distance@1"); {} if it has no record that can be trusted."""
         return {key: part.state for key, part in self._committed(shard).items()}
 
-    def _committed(self, shard: int) -> dict[str, _Part]:
+    def _committed(self, shard: int) -> dict[str, Committed]:
         record = self._record(shard)
         return {} if record is None else self._usable(shard, record)
 
@@ -105,6 +124,13 @@ class RunWriter:
         """The record given to `put_shard`, None if the shard has none that can be trusted."""
         record = self._record(shard)
         return None if record is None else record["record"]
+
+    def kept_record(self, shard: int) -> dict[str, Any]:
+        """The same of a shard that has been committed; DamagedError if it is lost since."""
+        record = self.shard_record(shard)
+        if record is None:
+            raise damaged(self._shards / record_file(shard), "it is not there any more, or not as it was written")
+        return record
 
     def put_shard(
         self,
@@ -130,7 +156,7 @@ class RunWriter:
         if len(kept) < len(before):
             self._commit(shard, kept, record)
         new = {
-            key: _Part(
+            key: Committed(
                 write_state(self._shards / state_file(shard, key), state), self._put_rows(shard, key, rows.get(key, {}))
             )
             for key, state in states.items()
@@ -139,8 +165,7 @@ class RunWriter:
 
     def _put_rows(self, shard: int, key: str, arrays: Mapping[str, Measured]) -> dict[str, ArrayInfo]:
         """Write arrays of a result; what its record must say, by the name that the result gives each."""
-        names = {f"{name}-{shard:05d}": array for name, array in arrays.items()}
-        if names:
+        if names := {f"{name}-{shard:05d}": array for name, array in arrays.items()}:
             make_folder(self.folder / key)
         return {
             name: write_array(self.folder / key / f"{name}.npy", array.values, array.dims, array.unit)
@@ -157,7 +182,7 @@ class RunWriter:
         for info in self._part(shard, key).rows.values():
             check_bytes(self.folder / key / info.file, info)
 
-    def _part(self, shard: int, key: str) -> _Part:
+    def _part(self, shard: int, key: str) -> Committed:
         part = self._committed(shard).get(key)
         if part is None:
             raise damaged(self._shards / record_file(shard), f"it names no whole state of {key}")
@@ -198,7 +223,7 @@ class RunWriter:
         fields = asdict(
             ResultParts(metric, version, images, infos, {dim: list(names) for dim, names in coords.items()})
         )
-        result_of(_as_json(fields))
+        result_of(as_json(fields))
         write_json(folder / RESULT, fields)
 
     def drop_shards(self) -> None:
@@ -220,22 +245,24 @@ class RunWriter:
         Cut short it leaves an unfinished run, whose facts still belong to the results that it still has.
         """
         self.update(finished=None)
-        self.drop_shards()
-        for folder in metric_folders(self.folder):
-            discard(folder)
+        self._forget()
         self.facts = {}
         self.update(**self._first)
 
-    def _commit(self, shard: int, parts: Mapping[str, _Part], record: Mapping[str, Any]) -> None:
+    def _forget(self) -> None:
+        """Remove all shards and results."""
+        self.drop_shards()
+        for folder in metric_folders(self.folder):
+            discard(folder)
+
+    def _commit(self, shard: int, parts: Mapping[str, Committed], record: Mapping[str, Any]) -> None:
         fields = {
             "shard": shard,
             "key": self._spec.key,
             "record": dict(record),
             "states": {key: asdict(part.state) for key, part in parts.items()},
             "rows": {
-                key: {name: asdict(info) for name, info in part.rows.items()}
-                for key, part in parts.items()
-                if part.rows
+                key: {n: asdict(info) for n, info in part.rows.items()} for key, part in parts.items() if part.rows
             },
         }
         write_json(self._shards / record_file(shard), fields)
@@ -252,7 +279,7 @@ class RunWriter:
         ours = fields.get("shard") == shard and fields.get("key") == self._spec.key
         return fields if ours and isinstance(fields.get("record"), dict) else None
 
-    def _usable(self, shard: int, record: dict[str, Any]) -> dict[str, _Part]:
+    def _usable(self, shard: int, record: dict[str, Any]) -> dict[str, Committed]:
         """The parts of a record whose files are there in their size."""
         usable = {}
         path = self._shards / record_file(shard)
@@ -262,7 +289,7 @@ class RunWriter:
         except DamagedError:
             return {}
         for key, state in stored.items():
-            part = _Part(state, rows.get(key, {}))
+            part = Committed(state, rows.get(key, {}))
             try:
                 check_size(self._shards / state.file, state.size)
                 for info in part.rows.values():
@@ -271,10 +298,3 @@ class RunWriter:
                 continue
             usable[key] = part
         return usable
-
-
-def _as_json(value: Any) -> Any:
-    """`value` with its tuples as lists, as it comes back from JSON."""
-    if isinstance(value, dict):
-        return {key: _as_json(item) for key, item in value.items()}
-    return [_as_json(item) for item in value] if isinstance(value, list | tuple) else value
