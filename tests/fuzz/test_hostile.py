@@ -71,7 +71,8 @@ def test_places_and_copies(cache):
         state = replace(State(), trail=trail("head"), run=run.name)
         place = spelled(state, known)
         assert place.isprintable()
-        assert resolved(place, known, State()).run is not None
+        if "?" not in run.model:  # no model is called so, and a place reads what follows as its own
+            assert resolved(place, known, State()).run is not None
         assert clipboard.sequence(place, {}).isascii()
 
 
