@@ -171,3 +171,27 @@ def test_z_shows_small_maps_with_their_numbers_above_and_keeps_the_place(shapes,
     assert (surface.char[row + 1][body[row]] == HALF).all()
     walker.press("z")
     assert not walker.state.small
+
+
+@pytest.mark.parametrize("size", [(60, 15), (80, 24), (120, 40), (200, 50)])
+@pytest.mark.parametrize("keys", [("enter",), ("enter", "i"), ("=",), ("L",), ("D",), ()])
+def test_nothing_moves_while_head_layer_or_query_change(cache, keys, size):
+    walker = Walker(cache)
+    walker.press("enter", *keys)
+    seen = set()
+    for key in (".", ".", ".", "J", ",", "c", "space", "J", "."):
+        walker.press(key)
+        lines = walker.page(*size).splitlines()
+        seen.add(tuple((y, line.index(word)) for word in WORDS for y, line in enumerate(lines) if word in line))
+    assert len(seen) == 1
+
+
+WORDS = (
+    "entropy",
+    "attends most",
+    "by distance",
+    "all heads of layer",
+    "attention from",
+    "times uniform",
+    "of this query",
+)

@@ -165,7 +165,7 @@ def test_iou_is_offered_where_there_are_masks_and_says_of_what(person):
     while person.state.quantity != "iou":
         person.press("v")
     page = person.page(120, 40)
-    assert f"IoU with masks {iou(person, 'coco')[0, 0, 0]:.3g}"[:18] in page
+    assert f"IoU {iou(person, 'coco')[0, 0, 0]:.3g}"[:7] in page
     assert "cls, coco" in page
     person.press("m")
     bare = person.book.run(person.state)

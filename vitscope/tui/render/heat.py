@@ -13,6 +13,7 @@ from vitscope.tui.render.words import number
 SHADES = np.array([ord(c) for c in "·░▒▓█"], dtype=np.uint32)
 DECADES = 3  # a logarithmic scale ends this many powers of ten below its maximum
 
+WIDEST = 8  # letters of a number
 CONTRAST = 2.5  # of the cursor's colour with what it lies on, at least
 
 
@@ -146,6 +147,8 @@ def bar(surface: Surface, x: int, y: int, width: int, scale: Span, label: str, r
     low, high = scale.ends
     end = surface.write(x, y, f"{low} ", surface.theme.dim)
     strip = max(4, min(24, width - (end - x) - len(high) - 1 - (len(label) + 2 if label else 0)))
+    if width - (end - x) - WIDEST - 3 - len(label) >= 24:  # then the label stays in its place whatever the number is
+        high = f"{high:{WIDEST}}" if label else high
     if surface.theme.plain:
         steps = np.linspace(0, len(SHADES) - 1, strip).round().astype(int)
         surface.characters(end, y, SHADES[steps][None])

@@ -53,7 +53,7 @@ def draw(surface: Surface, rect: Rect, state: State, book: Book) -> None:
         low = _side(surface, Rect(x, rect.y, rect.right - x, upper.height), state, book, run)
         bottom = max(bottom, low)
     elif end > bottom:
-        y = bottom + (1 if end - bottom > FLOW else 0)
+        y = bottom + (1 if end - bottom > FLOW + 1 else 0)
         bottom = numbers.flow(surface, Rect(rect.x, y, rect.width, end - y), state, book, run)
         if free is not None and free.height < 2:
             free = Rect(rect.x, bottom + 1, rect.width, end - bottom - 1)
@@ -131,8 +131,9 @@ def _shares(surface: Surface, rect: Rect, state: State, run: Run, values: Maps) 
     """Where this query's attention goes: to itself, to the prefix, to the patches; returns the row below."""
     mine, prefix = values.patches[state.layer, state.head], values.prefix[state.layer, state.head]
     rows = [("patches", float(mine.sum()))] + [(name, float(prefix[i])) for i, name in enumerate(run.geometry.prefix)]
+    bottom = min(rect.bottom, rect.y + 2 + len(rows))  # the same for CLS, which has no line for itself
     if state.kind == "patch" and state.patch is not None:
-        rows.insert(0, ("itself", float(mine[state.patch])))
+        rows.append(("itself", float(mine[state.patch])))
     surface.write(
         rect.x,
         rect.y,
@@ -144,7 +145,7 @@ def _shares(surface: Surface, rect: Rect, state: State, run: Run, values: Maps) 
             break
         surface.write(rect.x, y, name, surface.theme.dim, width=10)
         surface.write(rect.x + 11, y, f"{share:6.1%}" if not state.received else f"{share:6.3f}", bold=True)
-    return min(rect.bottom, rect.y + 1 + len(rows))
+    return bottom
 
 
 def strip_edge(run: Run, rect: Rect) -> int:

@@ -38,9 +38,10 @@ ABOUT: dict[View, str] = {
     "over each: what shows in all of them is the head's habit, what follows the picture is not. Each image has a scale "
     "of its own. w takes the attention away, enter looks into one image.",
     "distance": "Every head as a dot, layer by layer: how far patches look on average, in image sides. The line is "
-    "the layer's mean; at the dotted line attention would be spread evenly. Dots far apart in a layer are heads that "
-    "share the work. v shows other numbers in the same way. A shows all models: a plot for each, then the means of "
-    "their layers as lines (the paper's figure 4). Of heads that were searched for, those that do not fit are rings.",
+    "the layer's mean; at the dotted line attention would be spread evenly. Dots far apart are heads of one layer "
+    "that look differently far. v shows other numbers in the same way. A shows all models: a plot for each, then the "
+    "means of their layers as lines (the paper's figure 4). Of heads that were searched for, those that do not fit "
+    "are rings.",
     "cka": "How alike the features of two layers are, by unbiased minibatch CKA over blocks of images: 1 is the same "
     "up to turning and scaling, 0 is unrelated, and a little below 0 may come out. Rows are layers of the open model, "
     "columns those of the model that m chooses; A sets the last layers of all models side by side. Only models that "

@@ -261,7 +261,8 @@ def _words(surface: Surface, rect: Rect, row: Row, state: State, book: Book) -> 
         x = surface.write(x, rect.y, f"{QUANTITIES[state.quantity].short} ", surface.theme.dim)
         surface.write(x, rect.y, value, surface.theme.accent, bold=True, width=max(0, min(len(value), rect.right - x)))
     below = Rect(rect.x, rect.y + 1, rect.width, min(WORDS - 1, rect.height - 1))
-    return numbers.flow(surface, below, state, book, row.run)
+    numbers.flow(surface, below, state, book, row.run)
+    return rect.y + min(WORDS, rect.height)
 
 
 def _one_of_each(surface: Surface, rect: Rect, rows: list[Row], here: int) -> None:

@@ -18,6 +18,7 @@ from vitscope.tui.screens.frame import failed
 from vitscope.tui.state import State
 
 SLIGHT = 0.05  # patches: less of an offset has no direction worth an arrow
+LONGEST = 8  # letters of a number, with an arrow or without
 COMPASS = "→↗↑↖←↙↓↘"
 
 
@@ -71,22 +72,46 @@ def lines(state: State, book: Book, run: Run) -> list[tuple[str, str, str, str]]
 
 
 def flow(surface: Surface, rect: Rect, state: State, book: Book, run: Run) -> int:
-    """Tags, then numbers with units, one after the other as in a text; returns the row below."""
+    """Numbers one after the other as in a text, each with room for the longest, then tags in a line of their own.
+
+    Units are left out where they would push numbers off, and numbers that have no place in one line or more above the
+    tags. Returns the row below.
+    """
+    entries = [(label, value, f" {unit}".rstrip()) for label, value, unit, _ in lines(state, book, run)]
+    room = max(1, rect.height - 1)
+    placed = _placed(entries, rect.width)
+    if any(line >= room for _, line in placed):
+        entries = [(label, value, "") for label, value, _ in entries]
+        placed = _placed(entries, rect.width)
+    low = rect.y
+    for (column, line), (label, value, unit) in zip(placed, entries, strict=True):
+        if line < room and rect.y + line < rect.bottom:
+            low = rect.y + line + 1
+            x = surface.write(rect.x + column, low - 1, f"{label} ", surface.theme.dim)
+            x = surface.write(x, low - 1, value, bold=True)
+            surface.write(x, low - 1, unit, surface.theme.dim)
     found = book.tags(run)
-    mine = found[state.layer][state.head] if isinstance(found, list) else []
-    entries = [(sentence(tag.name, tag.detail), number(tag.score, 2), SCORES.get(tag.name, "")) for tag in mine]
-    entries += [(label, value, stored) for label, value, stored, _ in lines(state, book, run)]
-    x, y = rect.x, rect.y
-    for label, value, what in entries:
-        wide = cell_len(f"{label} {value} {what}")
-        if x > rect.x and x + wide > rect.right:
-            x, y = rect.x, y + 1
-        if y >= rect.bottom:
-            return rect.bottom
-        x = surface.write(x, y, f"{label} ", surface.theme.dim)
-        x = surface.write(x, y, value, bold=True)
-        x = surface.write(x, y, f" {what}".rstrip(), surface.theme.dim) + 3
-    return y + 1
+    x = rect.x
+    for tag in found[state.layer][state.head] if isinstance(found, list) and low < rect.bottom else []:
+        text, score, what = sentence(tag.name, tag.detail), number(tag.score, 2), SCORES.get(tag.name, "")
+        if x + cell_len(f"{text} {score} {what}") > rect.right:
+            break
+        x = surface.write(x, low, f"{text} ")
+        x = surface.write(x, low, score, bold=True)
+        x = surface.write(x, low, f" {what}".rstrip(), surface.theme.dim) + 3
+    return min(low + 1, rect.bottom)
+
+
+def _placed(entries: list[tuple[str, str, str]], width: int) -> list[tuple[int, int]]:
+    """Column and line of every entry, which has room for the longest value it may have."""
+    x, line, placed = 0, 0, []
+    for label, _, unit in entries:
+        wide = len(label) + 1 + LONGEST + len(unit)
+        if x and x + wide > width:
+            x, line = 0, line + 1
+        placed.append((x, line))
+        x += wide + 2
+    return placed
 
 
 def tags(surface: Surface, rect: Rect, state: State, book: Book, run: Run) -> int:
@@ -100,9 +125,10 @@ def tags(surface: Surface, rect: Rect, state: State, book: Book, run: Run) -> in
             y = failed(surface, rect, found)
         return y
     mine = found[state.layer][state.head]
+    most = max((len(head) for layer in found for head in layer), default=0)
+    below = min(rect.bottom, y + max(1, most))  # what follows stays in its place from head to head
     if not mine and y < rect.bottom:
         surface.write(rect.x, y, "no tag", surface.theme.dim)
-        return y + 1
     for tag in mine:
         if y >= rect.bottom:
             break
@@ -114,7 +140,7 @@ def tags(surface: Surface, rect: Rect, state: State, book: Book, run: Run) -> in
         if x + len(score) <= rect.right:
             surface.write(x, y, score, surface.theme.dim)
         y += 1
-    return y
+    return below
 
 
 def chip(surface: Surface, x: int, y: int, name: str, detail: str) -> None:

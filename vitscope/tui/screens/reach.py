@@ -16,6 +16,7 @@ from vitscope.tui.state import State
 EIGHTHS = " ▁▂▃▄▅▆▇█"
 MOST = 6  # patches that are named
 NARROW = 14  # columns that a histogram needs
+WIDE = 60  # columns from which on it has the list beside it where there is none below
 TALLEST = 4  # lines of bars
 
 
@@ -38,7 +39,11 @@ def most(values: np.ndarray, count: int) -> list[tuple[int, int, float]]:
 
 def draw(surface: Surface, rect: Rect, state: State, book: Book, run: Run) -> int:
     """Both, as far as there is room, the histogram with bars as tall as the list allows; returns the row below."""
-    if rect.height >= 4 and rect.width >= NARROW:
+    if 4 <= rect.height < 7 and rect.width >= WIDE:
+        half = rect.width // 2
+        histogram(surface, Rect(rect.x, rect.y, half - 2, rect.height), state, book, run)
+        rect = Rect(rect.x + half, rect.y, rect.width - half, rect.height)
+    elif rect.height >= 4 and rect.width >= NARROW:
         tall = max(1, min(TALLEST, rect.height - 2 - (3 if rect.height >= 7 else 0)))
         y = histogram(surface, Rect(rect.x, rect.y, rect.width, tall + 2), state, book, run)
         if rect.bottom - y < 3:

@@ -10,6 +10,8 @@ from vitscope.tui.render.words import number, sentence
 from vitscope.tui.screens.numbers import unit
 from vitscope.tui.state import State
 
+WIDE = 90  # columns from which on there is room for titles in full
+
 
 def reading(surface: Surface, rect: Rect, state: State, book: Book, run: Run) -> None:
     """Layer and head, the chosen number with its unit and spread over images, and the tags as far as they fit."""
@@ -20,7 +22,7 @@ def reading(surface: Surface, rect: Rect, state: State, book: Book, run: Run) ->
     x = surface.write(rect.x, rect.y, place, theme.accent, bold=True) + 2
     if state.quantity != "tag":
         quantity = QUANTITIES[state.quantity]
-        title = quantity.title if rect.width >= 50 else quantity.short
+        title = quantity.title if rect.width >= WIDE else quantity.short  # tags say more than long titles
         column = book.column(run, state.quantity)
         x = surface.write(x, rect.y, f"{title} ", theme.dim)
         if not isinstance(column, Column):
