@@ -186,12 +186,4 @@ def test_nothing_moves_while_head_layer_or_query_change(cache, keys, size):
     assert len(seen) == 1
 
 
-WORDS = (
-    "entropy",
-    "attends most",
-    "by distance",
-    "all heads of layer",
-    "attention from",
-    "times uniform",
-    "of this query",
-)
+WORDS = ("entropy", "attends most", "by distance", "all heads of layer", "times uniform", "of this query")
