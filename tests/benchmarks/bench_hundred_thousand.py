@@ -169,6 +169,7 @@ def report(options: argparse.Namespace, data: Path, cache: Path) -> None:
         ("most memory, of both starts and to the very end", f"{max(one.memory for one in [*first, *second]):.0f} MiB"),
         ("second start: images found committed", f"{kept:,}"),
         ("second start: images measured", f"{options.images - kept:,}"),
+        ("measured twice", f"less than {shard_size(options.images):,} images: those of the shard that was open"),
         ("second start", f"{rest:.0f} s, of which after the last shard {rest - _last_shard(second):.0f} s"),
         ("in all", f"{until_kill + rest:.0f} s, {options.images / (until_kill + rest):.0f} images/s"),
         ("images in the result", f"{facts['used']:,}, skipped {len(facts['skipped'])}"),

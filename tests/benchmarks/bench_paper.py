@@ -40,6 +40,7 @@ from vitscope.models.backbone import Backbone
 from vitscope.run import loader
 from vitscope.run.evaluate import evaluate, options_of
 from vitscope.run.extract import extract
+from vitscope.run.plan import BATCH
 from vitscope.run.request import Request, TaskRequest
 from vitscope.spec import Resources
 from vitscope.store.reader import load_run
@@ -152,9 +153,10 @@ class Theirs:
     """The paper in the manner of its code."""
 
     def __init__(self, model: str, world: Path, images: ImageSet) -> None:
-        self.backbone, self.world, self.images = backbones.named(model), world, images
-        unfused(self.backbone.model.module)
+        self.backbone, self.world, self.images = backbones.named(model, batch_size=BATCH["cpu"]), world, images
         self.module = self.backbone.model.module
+        self.attending = backbones.named(model).model.module
+        unfused(self.attending)
         self.side = self.backbone.geometry.rows
         self.pixels = self._pixels(images)
 
@@ -172,7 +174,7 @@ class Theirs:
         distance, average = loop.AttentionDistance(self.backbone.model), loop.Aligned(self.side)
         metrics = [loop.Deviations(), distance, loop.AverageOnTokens(), average]
         for pixels in self.pixels.split(PAIR):
-            whole_BLHTT = loop.stacked_attention(self.module, pixels)
+            whole_BLHTT = loop.stacked_attention(self.attending, pixels)
             for metric in metrics:
                 metric.add(whole_BLHTT)
         self._cka()
