@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -14,7 +16,7 @@ from vitscope.run import plan as plans
 from vitscope.run.device import choose, describe, free_memory
 from vitscope.run.extract import shard_size
 from vitscope.run.order import GRAM_IMAGES
-from vitscope.run.plan import CACHE_BYTES, GIB, MAPS, plan
+from vitscope.run.plan import CACHE_BYTES, FEWEST, GIB, MAPS, plan
 from vitscope.spec import Resources
 
 CPU = torch.device("cpu")
@@ -41,11 +43,18 @@ def test_attention_stays_in_the_cache_of_a_cpu():
 @pytest.mark.parametrize("memory", [0.01, 0.1, 1.0])
 def test_long_sequences_are_cut_into_queries_within_the_budget(memory, monkeypatch):
     monkeypatch.setattr("vitscope.run.plan.free_memory", lambda _: None)  # whatever this machine has left
-    made = plan(OF_ATTENTION, Setting(LONG, CPU), Resources(memory=memory))
+    made = plan(OF_ATTENTION, Setting(LONG, torch.device("cuda")), Resources(memory=memory))
     assert made.chunk.images == 1
     assert 1 <= made.chunk.queries < LONG.tokens
     assert made.attention <= memory * GIB
     assert made.attention > 0.9 * memory * GIB - MAPS * 4 * LONG.heads * LONG.tokens
+
+
+@pytest.mark.parametrize(("side", "queries"), [(28, 111), (64, FEWEST), (14, 197)])
+def test_long_sequences_stay_in_the_cache_of_a_cpu_query_by_query(side, queries):
+    made = plan(OF_ATTENTION, Setting(replace(BASE, rows=side, columns=side), CPU), Resources())
+    assert made.chunk.queries == queries
+    assert plan(OF_ATTENTION, Setting(LONG, CPU), Resources(memory=0.01)).attention <= 0.01 * GIB
 
 
 def test_sums_are_counted_as_they_will_be_held():

@@ -24,6 +24,7 @@ ALIVE = 14  # float32 copies of a block's tokens at once: stream, norm, q k v, o
 MAPS = 3  # copies of a piece of attention alive at once: logits, attention, and what a metric makes of it
 COPIES = 2  # of one layer's tokens: in float32, and less their mean
 CACHE_BYTES = 4 << 20  # on a CPU a piece this small stays in the cache while metrics read it again and again
+FEWEST = 64  # queries of such a piece, where one image is too large for it: with fewer, the products are slow
 GIB = 1 << 30
 
 
@@ -106,9 +107,11 @@ def _whole_blocks(batch_size: int, metrics: list[type[Metric]], setting: Setting
 def _chunk(g: Geometry, device: torch.device, batch_size: int, budget: int) -> Chunk:
     """The largest piece of attention of at most `budget` bytes; smaller on a CPU, see CACHE_BYTES."""
     row, image = 4 * g.heads * g.tokens, 4 * g.heads * g.tokens**2
+    if device.type == "cpu" and image > CACHE_BYTES:
+        return Chunk(images=1, queries=max(min(max(CACHE_BYTES // row, FEWEST), budget // row, g.tokens), 1))
     if image > budget:
         return Chunk(images=1, queries=max(budget // row, 1))
-    images = budget // image if device.type != "cpu" else max(CACHE_BYTES // image, 1)
+    images = budget // image if device.type != "cpu" else CACHE_BYTES // image
     return Chunk(images=min(images, batch_size), queries=g.tokens)
 
 
