@@ -193,7 +193,7 @@ async def test_a_file_that_breaks_is_a_box_with_its_path_and_what_to_run(tmp_pat
         await press(pilot, "J")
         text = boxed(page(pilot))
         assert "spatial-attention@1/mean.npyisdamaged" in text
-        assert "vitscopecacheremove" in text
+        assert "orrunthecommandthatmeasureditagain" in text
 
 
 def boxed(text: str) -> str:
