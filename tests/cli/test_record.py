@@ -238,3 +238,25 @@ def test_progress_is_told_now_and_then_and_at_the_ends_of_a_stage(monkeypatch, c
     ]
     assert lines[1]["seconds_left"] == 2.5
     assert os.environ.get("RANK") is None
+
+
+def test_nothing_in_a_log_steers_the_terminal_that_shows_it(vitscope, store, tmp_path, monkeypatch):
+    def say(folder: Path) -> list[str]:
+        record.heard(40, "cat\x1b[2J.jpg\n2026-01-01T00:00:00+0000 INFO    forged")
+        raise ZeroDivisionError("dog\x1b[2J.jpg")
+
+    monkeypatch.setattr(verifying, "verify", say)
+    log = tmp_path / "log.txt"
+    with pytest.raises(ZeroDivisionError):
+        vitscope("cache", "verify", "mae", "--cache", store, "--log", log)
+    text = log.read_text()
+    assert "\x1b" not in text
+    assert "cat\ufffd[2J.jpg\ufffd2026" in text  # one line, not two
+    assert "dog\ufffd[2J.jpg" in text
+
+
+@pytest.mark.parametrize("option", ["--log", "--to"])
+def test_a_home_that_there_is_not_is_a_folder_of_that_name(vitscope, store, tmp_path, option):
+    words = ["--to", tmp_path / "out"] if option == "--log" else []
+    said = one_sentence(vitscope("cache", "export", "--cache", store, *words, option, "~nobody-is-called-so/x"))
+    assert "~nobody-is-called-so/x" in said

@@ -14,6 +14,7 @@ from vitscope.cli.options import CacheFolder, Quiet, Verbose, cache_folder
 from vitscope.cli.record import Json, LogFile, begin, emit, json_asked
 from vitscope.cli.talk import Talk, clean
 from vitscope.cli.watch import watch
+from vitscope.config import at_home
 from vitscope.errors import StoreError
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def export(
     from vitscope.store.reader import Cache
 
     talk = Talk.of(context, quiet=quiet, verbose=verbose)
-    store, target = Cache(cache_folder(cache)), to.expanduser()
+    store, target = Cache(cache_folder(cache)), at_home(to)
     forms = [name for name in FORMATS if not form or name in {one.value for one in form}]
     found = sections(_chosen(store, runs or []))
     if not found:

@@ -27,8 +27,10 @@ from typing import Annotated, Any, TextIO
 import typer
 
 from vitscope import __version__
+from vitscope.config import at_home
 from vitscope.errors import VitscopeError
 from vitscope.run import supervisor
+from vitscope.store.text import printable
 
 LogFile = Annotated[
     Path | None,
@@ -50,7 +52,7 @@ HIDDEN = "…"
 
 
 class _Lines(logging.Formatter):
-    """Lines with local time and its offset, and without secrets."""
+    """Lines with local time and its offset, without secrets, and without what could steer the terminal of a reader."""
 
     default_time_format = "%Y-%m-%dT%H:%M:%S%z"
     default_msec_format = ""
@@ -62,7 +64,7 @@ class _Lines(logging.Formatter):
             text = text.replace(token, HIDDEN)
         for secret in SECRETS:
             text = secret.sub(HIDDEN, text)
-        return text
+        return "\n".join(map(printable, text.split("\n")))
 
 
 class _File(logging.FileHandler):
@@ -117,7 +119,7 @@ def logged() -> bool:
 def heard(level: int, sentence: str) -> None:
     """Something that was said, or would have been: it goes into the log."""
     if _log.handlers:  # without one, Python prints it
-        _log.log(level, "%s", sentence)
+        _log.log(level, "%s", printable(sentence))
 
 
 def broken(error: BaseException) -> None:
@@ -136,7 +138,7 @@ def emit(event: str, **fields: Any) -> None:
 
 def _open(path: Path) -> None:
     """Begin to add to the log, with what explains the rest; what Python itself says of a crash goes there, too."""
-    path = path.expanduser()
+    path = at_home(path)
     try:
         if path.exists() and not path.is_file():
             raise VitscopeError(f"the log {path} is not a file: name another one with --log.")

@@ -121,18 +121,18 @@ def depth(screen: Console) -> Depth:
 def note(said: str, style: str = "", screen: Console | None = None) -> None:
     """Print a message on stderr: folded between words on a terminal, one line in a log file."""
     screen = screen or console(stderr=True)
-    screen.print(sentence(said), style=style or None, soft_wrap=not screen.is_terminal)
+    screen.print(short(said), style=style or None, soft_wrap=not screen.is_terminal)
 
 
 def fail(said: str) -> None:
     """Print why a command failed: `vitscope: …` on stderr, even under --quiet. Nothing if another rank says it."""
     if not said:
         return
-    heard(logging.ERROR, sentence)
+    heard(logging.ERROR, said)
     from rich.text import Text
 
     screen = console(stderr=True)
-    screen.print(Text.assemble(("vitscope: ", "bold red"), sentence(said)), soft_wrap=not screen.is_terminal)
+    screen.print(Text.assemble(("vitscope: ", "bold red"), short(said)), soft_wrap=not screen.is_terminal)
 
 
 def clean(text: str) -> str:
@@ -142,6 +142,6 @@ def clean(text: str) -> str:
     return printable(text)
 
 
-def sentence(text: str) -> str:
+def short(text: str) -> str:
     """A message of a length to be read: names in a file may be as long as whoever wrote it likes."""
     return clean(text if len(text) <= LONGEST else f"{text[:LONGEST]}…")

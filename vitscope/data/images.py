@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path, PurePath
 
-from vitscope.data.files import PASSING
+from vitscope.data import files
 from vitscope.data.records import ImageSet, Record
 from vitscope.errors import DataError
 
@@ -49,7 +49,8 @@ def read(root: Path, *, limit: int | None = None, per_class: int | None = None) 
     classes = tuple(sorted({_top(name) for name in chosen})) if in_classes else ()
     label = {name: index for index, name in enumerate(classes)}
     records = tuple(
-        Record(path := root / name, name, label[_top(name)] if in_classes else None, _size(path)) for name in chosen
+        Record(path := root / name, name, label[_top(name)] if in_classes else None, files.size(path))
+        for name in chosen
     )
     return ImageSet(_called(root), "images", root, records, classes)
 
@@ -67,7 +68,7 @@ def _single(path: Path, mode: int, per_class: int | None) -> ImageSet:
         raise DataError(f"{path} is neither a folder nor a file with one of the suffixes {_suffixes()}.")
     if per_class is not None:
         raise DataError(f"--per-class needs class folders, but {path} is one image.")
-    return ImageSet(_called(path), "images", path.parent, (Record(path, path.name, None, _size(path)),), ())
+    return ImageSet(_called(path), "images", path.parent, (Record(path, path.name, None, files.size(path)),), ())
 
 
 def walk(folder: Path, prefix: str, above: frozenset[tuple[int, int]], others: Counter[str]) -> Iterator[str]:
@@ -135,16 +136,6 @@ def _top(name: str) -> str:
 def is_image(name: str) -> bool:
     """Whether a file is called like an image, in any case of letters."""
     return name.rpartition(".")[2].lower() in SUFFIXES and "." in name
-
-
-def _size(path: Path) -> int:
-    """Bytes of a file; 0 for a link that leads nowhere (its pixels will say why); DataError where the disk fails."""
-    try:
-        return path.stat().st_size
-    except OSError as error:
-        if error.errno in PASSING:
-            raise DataError(f"{path} cannot be looked at: {error.strerror}.") from None
-        return 0
 
 
 def _called(path: Path) -> str:
