@@ -27,6 +27,8 @@ class Format(StrEnum):
     json = "json"
     csv = "csv"
     npy = "npy"
+    md = "md"
+    tex = "tex"
     png = "png"
     svg = "svg"
 
@@ -159,7 +161,7 @@ def _print(views: Sequence[View]) -> None:
 
 
 def _bytes(views: Sequence[View], form: Format) -> bytes:
-    from vitscope.export import data
+    from vitscope.export import data, document
     from vitscope.export.table import render
 
     if form is Format.json:
@@ -168,6 +170,8 @@ def _bytes(views: Sequence[View], form: Format) -> bytes:
         return data.csv_bytes(views)
     if form is Format.npy:
         return data.npy_bytes(views)
+    if form in {Format.md, Format.tex}:
+        return (document.markdown_bytes if form is Format.md else document.latex_bytes)(views)
     if form is Format.table:
         return plain(*(render(view, PIPE_WIDTH, "none") for view in views)).encode()
 

@@ -54,7 +54,7 @@ def csv_bytes(views: Sequence[View]) -> bytes:
     writer = csv.DictWriter(text, list(names), restval="", lineterminator="\n")
     writer.writeheader()
     for view in views:
-        writer.writerows(_lines(view))
+        writer.writerows(lines(view))
     return text.getvalue().encode()
 
 
@@ -101,7 +101,8 @@ def _array(view: View) -> np.ndarray:
     return records
 
 
-def _lines(view: View) -> Iterator[dict[str, Any]]:
+def lines(view: View) -> Iterator[dict[str, Any]]:
+    """A line for every place of a view: coordinates and numbers by name, without what is not known."""
     arrays = arrays_of(view)
     fixed = {name: places[0] for name, places in view.coords.items() if name not in view.dims}
     numbers = zip(*(array.ravel().tolist() for array in arrays.values()), strict=True)

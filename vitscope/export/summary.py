@@ -23,7 +23,7 @@ def summary(view: View, columns: dict[str, Column], width: int) -> list[Text]:
     models = [str(model) for model in view.coords["model"]]
     label = max(len("model"), *map(len, models))
     cells = {
-        task: [(first_line(columns, task, row), _second_line(columns, task, row)) for row in range(len(models))]
+        task: [(first_line(columns, task, row), second_line(columns, task, row)) for row in range(len(models))]
         for task in main(columns)
     }
     wide = {
@@ -53,7 +53,7 @@ def first_line(columns: dict[str, Column], task: str, row: int) -> str:
     return f"{value:.3f}{'' if np.isnan(layer) else f' ({layer:.0f})'}{'' if np.isnan(spread) else f' ± {spread:.3f}'}"
 
 
-def _second_line(columns: dict[str, Column], task: str, row: int) -> str:
+def second_line(columns: dict[str, Column], task: str, row: int) -> str:
     """The paper's number with its layer, and how far this one is from it; nothing where there is none."""
     paper, layer, apart = (_number(columns, task, suffix, row) for suffix in (PAPER, PAPER_LAYER, DIFFERENCE))
     if np.isnan(paper):

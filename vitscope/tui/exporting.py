@@ -28,6 +28,8 @@ SUFFIXES = {
     ".svg": "a figure, its text kept as text",
     ".png": "a figure in pixels",
     ".csv": "a line for every number",
+    ".md": "a table in Markdown",
+    ".tex": "a table in LaTeX",
     ".json": "numbers with what they are of",
     ".npy": "the array alone",
 }
@@ -98,7 +100,7 @@ def plan(state: State, book: Book) -> Callable[[], list[View]]:
 
 def content(views: Sequence[View], suffix: str) -> bytes:
     """The bytes of such a file; VitscopeError."""
-    from vitscope.export import data  # noqa: PLC0415 (a figure takes seconds to import)
+    from vitscope.export import data, document  # noqa: PLC0415 (a figure takes seconds to import)
 
     if suffix in {".svg", ".png"}:
         from vitscope.export.figure import figure  # noqa: PLC0415
@@ -108,6 +110,8 @@ def content(views: Sequence[View], suffix: str) -> bytes:
         ".csv": data.csv_bytes,
         ".json": data.json_bytes,
         ".npy": data.npy_bytes,
+        ".md": document.markdown_bytes,
+        ".tex": document.latex_bytes,
     }
     return write[suffix](views)
 
