@@ -1,7 +1,8 @@
 # The commands of CONTRIBUTING.md. Set PYTHON to use another interpreter: make test PYTHON=.venv/bin/python
 PYTHON ?= python
+CACHE ?= cache
 
-.PHONY: setup test lint bench
+.PHONY: setup test lint bench pictures
 
 setup:  ## install vitscope as you edit it, with the tools
 	$(PYTHON) -m pip install --editable '.[dev]'
@@ -17,3 +18,6 @@ lint:   ## format, lint, types, import rule
 
 bench:  ## how fast and how large, as ratios measured in one run
 	$(PYTHON) -m tests.benchmarks
+
+pictures: ## the pictures of README.md and docs/ anew, from the cache of `vitscope demo --no-browse --cache CACHE`
+	$(PYTHON) -m tests.pictures $(CACHE)

@@ -6,11 +6,14 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from tests.pictures import PAGES, STILL, TYPED, WALKED, pictures, times
 from vitscope.tui.bindings import BINDINGS
+from vitscope.tui.place import parse
 
 DOCS = Path(__file__).parents[1] / "docs"
 KEYS = DOCS / "keys.md"
@@ -50,6 +53,31 @@ def test_links_and_pictures_lead_somewhere(page):
             assert (DOCS / path).exists(), target
         else:
             assert anchor in anchors, target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_picture_says_how_it_was_made(page):
+    shown = {page.parent / target for target in re.findall(r"!\[[^]]*\]\(([^)]+)\)", page.read_text())}
+    made = list(pictures(page))
+    assert {picture.file for picture in made} == shown
+    known = {key for binding in BINDINGS for key in binding.keys} | {"enter"}
+    for picture in made:
+        assert picture.file.is_file(), picture.file.name
+        assert picture.place is None or parse(picture.place).model
+        typed = [word for before, word in pairwise(picture.keys) if before == "/"]
+        assert {*picture.keys} - {*typed} <= known, picture.file.name
+
+
+def test_no_picture_is_left_over_and_all_are_small():
+    kept = {*DOCS.glob("*.png"), *DOCS.glob("*.webp")}
+    assert kept == {picture.file for page in PAGES for picture in pictures(page)}
+    assert sum(file.stat().st_size for file in kept) < 3_000_000
+    assert all(file.stat().st_size < 1_500_000 for file in kept)
+
+
+def test_a_film_stands_still_where_there_is_something_to_read():
+    assert times(("j", "j", "enter")) == [STILL, WALKED, STILL, STILL]
+    assert times(("/", "iou", "enter")) == [STILL, STILL, TYPED, TYPED, STILL, STILL]
 
 
 def test_every_page_of_the_browser_is_described():

@@ -395,3 +395,21 @@ def test_a_patch_that_stands_far_out_is_crossed_and_read(tmp_path):
     assert "30.0, 30.0 × median" in page
     assert f"× 1 of {run.geometry.patches} far out" in page
     assert sum(line.count("×") for line in page.splitlines()) >= 3  # on the map as well
+
+
+def test_models_that_begin_alike_keep_what_tells_them_apart_and_all_are_read(tmp_path):
+    for seed, model in enumerate(("demo-fs", "demo-clip", "demo-dino", "demo-moco", "demo-mae", "demo-beit")):
+        synthetic.write(tmp_path, model=model, seed=seed, images=12, block=6, gallery=0, layers=4)
+        run = Cache(tmp_path).find(model)
+        arrays = {"jf": (evaluations.curve(seed, run.geometry.layers), ("layer",))}
+        evaluations.write(tmp_path, "davis", arrays, model=model, dataset="davis-val")
+    person = Walker(tmp_path)
+    person.press("enter", "C", "A")
+    page = person.page(40, 12)
+    assert re.search(r"fs +clip +dino +moco +mae +beit\n", page)
+    assert "…" not in page
+    person.press("T", "1", "l")
+    for size in ((40, 12), (60, 15), (80, 24)):
+        page = person.page(*size)
+        for seed, model in enumerate(("demo-fs", "demo-clip", "demo-dino", "demo-moco", "demo-mae", "demo-beit")):
+            assert re.search(rf"{model} +{evaluations.curve(seed, 4)[1]:.3f}"[:24], page), (size, model)

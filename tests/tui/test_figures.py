@@ -18,8 +18,8 @@ SIZES = [(80, 24), (120, 40), (200, 50)]
 SHOWS = {  # what must be on the page, for each of a figure's ways
     "Figure 2": [["attention from CLS"], ["attention from CLS", *GROUPS["demo"]]],
     "Figure 3": [["aligned (AAAM)"]],
-    "Figure 4": [["distance", *GROUPS["demo"]]],
-    "Figure 5": [["best head", "IoU"]],
+    "Figure 4": [["distance", *GROUPS["demo"]], ["mean", *GROUPS["demo"]]],
+    "Figure 5": [["best head", "IoU"], ["saliency", *GROUPS["demo"]]],
     "Figure 6": [["last layers", *GROUPS["demo"]]],
     "Figure 7": [["clusters purity, cls"]],
     "Figure 8": [["objects purity"], ["parts purity"]],

@@ -53,13 +53,20 @@ def screenshot(
 
 def last_page(browser: Browser, words: list[str], shape: tuple[int, int]) -> Surface:
     """The page after all keys, each pressed when all that the page before it needs has been read."""
+    return pages(browser, words, shape)[-1]
+
+
+def pages(browser: Browser, words: list[str], shape: tuple[int, int]) -> list[Surface]:
+    """The page before all keys, and after each of them."""
     problems: list[ViewError] = []
+    found: list[Surface] = []
 
     async def walk(pilot: Pilot[object]) -> None:
         try:
             await _settled(browser, pilot)
             for word in words:
                 for key in _keys(browser, word):
+                    found.append(draw(browser.state, browser.book, *shape, browser.depth))
                     browser.action_key(key)
                     await _settled(browser, pilot)
         except ViewError as error:
@@ -71,7 +78,7 @@ def last_page(browser: Browser, words: list[str], shape: tuple[int, int]) -> Sur
         raise browser.crash
     if problems:
         raise problems[0]
-    return draw(browser.state, browser.book, *shape, browser.depth)
+    return [*found, draw(browser.state, browser.book, *shape, browser.depth)]
 
 
 async def _settled(browser: Browser, pilot: Pilot[object]) -> None:

@@ -55,7 +55,7 @@ def _side(rect: Rect, run: Run, book: Book) -> int:
 def _main(surface: Surface, rect: Rect, state: State, book: Book, run: Run) -> None:
     """What is compared, the matrix, the number under the cursor, what the colours mean and how it was estimated."""
     found = book.across(state, run) if state.features.across else book.similarity(state, run)
-    title = _title(state, book, run)
+    title = _title(state, book, run, rect.width)
     x = surface.write(rect.x, rect.y, title, bold=True, width=min(len(title), rect.width))
     if found is None and x + 13 < rect.right:
         surface.write(x + 2, rect.y, "computing …", surface.theme.dim)
@@ -69,13 +69,14 @@ def _main(surface: Surface, rect: Rect, state: State, book: Book, run: Run) -> N
         _models(surface, below, state, found)
 
 
-def _title(state: State, book: Book, run: Run) -> str:
+def _title(state: State, book: Book, run: Run, room: int) -> str:
     tokens = NAMES[state.features.tokens]
     if state.features.across:
         return f"CKA of last layers, {tokens}"
     other = book.other(state, run)
     them = "itself" if other is run else _short(other.model)
-    return f"{_short(run.model)} (rows) with {them}, {tokens}"
+    title = f"{_short(run.model)} (rows) with {them}, {tokens}"
+    return title if len(title) <= room else f"{_short(run.model)} × {them}, {tokens}"
 
 
 def _short(model: str) -> str:

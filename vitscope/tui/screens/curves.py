@@ -94,12 +94,17 @@ def chart_and_key(surface: Surface, rect: Rect, score: Score, shown: Shown) -> t
     rows = len(score.models) + (score.random is not None)
     wide = 26 + max(map(len, score.models), default=6)
     beside = rect.width >= wide + 44
-    low = 0 if beside else min(rows + 1, max(2, (rect.height + 1) // 2))
+    flowing = not beside and rows + 1 > rect.height // 2
+    low = 0 if beside else len(tasks.flow(rect.width, score)) + 1 if flowing else rows + 1
     plot = Rect(rect.x + AXIS, rect.y, rect.width - AXIS - (wide + 3 if beside else 0), rect.height - 2 - low)
     _plot(surface, plot, shown, score)
     if beside:
         return _key(surface, Rect(rect.right - wide, rect.y, wide, rect.height), shown, score), rect.right - wide
     below = Rect(rect.x, plot.bottom + 2, rect.width, rect.bottom - plot.bottom - 2)
+    if flowing:
+        at = min(shown.at, deepest(score) - 1)
+        surface.write(below.x, below.y, f"layer {at + 1}", surface.theme.accent, bold=True)
+        return tasks.numbers(surface, Rect(below.x, below.y + 1, below.width, below.height - 1), score, at), rect.x
     return _key(surface, below, shown, score), rect.x
 
 

@@ -79,8 +79,10 @@ def _window(at: int, shown: int, count: int) -> range:
 
 
 def _across(surface: Surface, rect: Rect, names: Names, columns: range, wide: int, chosen: int) -> None:
-    """Names above the columns; of those too long for theirs only as many as can be read."""
+    """Names above the columns; of those too long for theirs as much as can be read, without what all begin with."""
     longest = max(len(names.columns[column]) for column in columns)
+    skipped = shared(names.columns) if longest >= wide else 0
+    longest -= skipped
     every = 1 if longest < wide else -(-(longest + 1) // wide) if longest <= 3 else 1
     for j, column in enumerate(columns):
         here = column == chosen
@@ -89,7 +91,18 @@ def _across(surface: Surface, rect: Rect, names: Names, columns: range, wide: in
         ink = surface.theme.accent if here else surface.theme.dim
         room = wide - 1 if every == 1 else wide * every - 1
         x = rect.x + names.label + j * wide
-        surface.write(x, rect.y, names.columns[column], ink, bold=here, width=room, align="centre")
+        surface.write(x, rect.y, names.columns[column][skipped:], ink, bold=here, width=room, align="centre")
+
+
+def shared(names: Sequence[str]) -> int:
+    """How many letters all names begin with, up to the last hyphen or slash among them.
+
+    >>> shared(["demo-dino", "demo-dino-s8"]), shared(["mae", "mine"]), shared(["one"])
+    (5, 0, 0)
+    """
+    first, last = min(names), max(names)
+    same = next((i for i, (one, other) in enumerate(zip(first, last, strict=False)) if one != other), len(first))
+    return 1 + max(first[:same].rfind(mark) for mark in "-/") if len(names) > 1 else 0
 
 
 def _draw_cell(surface: Surface, rect: Rect, value: float, scale: Span, *, chosen: bool) -> None:

@@ -56,6 +56,7 @@ def draw(surface: Surface, rect: Rect, state: State, book: Book) -> None:
 def _matrix(surface: Surface, rect: Rect, state: State, found: Residual) -> int:
     branch = state.features.branch
     title = f"stream before {SAID[branch]} (rows) with what it adds"
+    title = title if len(title) <= rect.width else f"stream (rows) with {SAID[branch]}"
     surface.write(rect.x, rect.y, title, bold=True, width=min(len(title), rect.width))
     values = found.similar[branch]
     layers = [str(i + 1) for i in range(len(values))]

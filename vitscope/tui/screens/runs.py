@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rich.cells import cell_len
 
+from vitscope.catalog import TASKS
 from vitscope.store.reader import Run
 from vitscope.store.text import shown
 from vitscope.tui import mouse
@@ -109,9 +110,9 @@ def _details(surface: Surface, rect: Rect, listing: Listing, state: State) -> in
     rows = [
         ("folder", run.name),
         ("measured", ", ".join(listing.measured.get(run.folder.name, ())) or "nothing yet"),
+        ("evaluated", ", ".join(_evaluated(listing, run)) or "nothing yet"),
         ("input", f"{spec.image_size[0]} × {spec.image_size[1]} pixels, {spec.preprocess}, {spec.precision}"),
         ("protocol", spec.protocol),
-        ("prefix", ", ".join(run.geometry.prefix) or "none"),
     ]
     if skipped:
         rows.append(("skipped", f"{len(skipped)} images that could not be read"))
@@ -124,6 +125,12 @@ def _details(surface: Surface, rect: Rect, listing: Listing, state: State) -> in
             surface.write(rect.x + 12, y, line)
             y += 1
     return y
+
+
+def _evaluated(listing: Listing, run: Run) -> list[str]:
+    """The tasks that the model of a run was evaluated on, in the order of the catalog."""
+    mine = {each.spec.task for each in listing.evaluations if each.model == run.model and each.complete}
+    return [task for task in TASKS if task in mine]
 
 
 def _broken(surface: Surface, rect: Rect, listing: Listing) -> None:

@@ -10,7 +10,7 @@ from vitscope.tui.book import deepest
 from vitscope.tui.curves import Score, tasks
 from vitscope.tui.render import chart
 from vitscope.tui.render.surface import Rect, Surface
-from vitscope.tui.render.words import compact, number
+from vitscope.tui.render.words import number
 from vitscope.tui.screens.dots import ticks
 from vitscope.tui.screens.every import grid
 
@@ -27,7 +27,7 @@ def draw(surface: Surface, rect: Rect, scores: Mapping[str, Score], name: str, l
     """A plot for each task; below them every model with its number of the chosen one in the layer under the cursor."""
     names = tasks(scores)
     chosen = next((i for i, each in enumerate(names) if scores[each].task == scores[name].task), 0)
-    legend = _legend(rect.width, scores[names[chosen]])
+    legend = flow(rect.width, scores[names[chosen]])
     place = Rect(rect.x, rect.y, rect.width, rect.height - len(legend) - (2 if rect.height > 16 else 1))
     across, down = grid(place, len(names))
     first = max(0, min(chosen - across * down // 2, len(names) - across * down))
@@ -60,7 +60,7 @@ def _plot(surface: Surface, rect: Rect, score: Score, place: tuple[int, int], *,
         surface.write(plot.x - 1, y, "│", theme.faint)
         surface.write(int(axes.x(at)), y, "┊", theme.faint)
     for value in (marks[0], marks[-1]):
-        surface.write(rect.x, int(axes.y(value)), compact(value, 4), theme.dim, width=4, align="right")
+        surface.write(rect.x, int(axes.y(value)), f"{value:g}"[: LEFT - 1], theme.dim, width=LEFT - 2, align="right")
     surface.write(plot.x - 1, plot.bottom, "└" + "─" * plot.width, theme.faint)
     if score.random is not None:
         chart.level(surface, axes, score.random[0], theme.dim)
@@ -84,7 +84,7 @@ def _letter(surface: Surface, axes: chart.Axes, values: np.ndarray, place: int) 
         surface.write(x, y, chart.LETTERS[place % len(chart.LETTERS)], chart.ink(surface, place), bold=True)
 
 
-def _legend(width: int, score: Score) -> list[list[int]]:
+def flow(width: int, score: Score) -> list[list[int]]:
     """Which models stand in which line below the plots."""
     wide = max(map(len, score.models), default=0) + 2 + ENTRY
     across = max(1, width // wide)
@@ -93,19 +93,27 @@ def _legend(width: int, score: Score) -> list[list[int]]:
 
 
 def _key(surface: Surface, rect: Rect, score: Score, layer: int) -> None:
-    """What is read, then letter, name and number of every model there; last the noise."""
+    """What is read, then letter, name and number of every model there."""
     theme = surface.theme
     at = min(layer, deepest(score) - 1)
     x = surface.write(rect.x, rect.y, score.short, theme.accent, bold=True)
     surface.write(x, rect.y, f" · {score.dataset}, in layer {at + 1}", theme.dim, width=max(0, rect.right - x))
+    numbers(surface, Rect(rect.x, rect.y + 1, rect.width, rect.height - 1), score, at)
+
+
+def numbers(surface: Surface, rect: Rect, score: Score, layer: int) -> int:
+    """Letter, name and number of every model in a layer, line by line; returns the row below."""
+    theme = surface.theme
     wide = max(map(len, score.models), default=0) + 2 + ENTRY
     places = chart.places(score.models)
-    for y, line in enumerate(_legend(rect.width, score), start=rect.y + 1):
+    lines = flow(rect.width, score)
+    for y, line in enumerate(lines[: rect.height], start=rect.y):
         x = rect.x
         for i in line:
             mark, values = chart.LETTERS[places[i] % len(chart.LETTERS)], score.values[i]
             surface.write(x, y, mark, chart.ink(surface, places[i]), bold=True)
             surface.write(x + 2, y, score.models[i], theme.dim)
-            text = number(float(values[at])) if at < len(values) else "–"
+            text = number(float(values[layer])) if layer < len(values) else "–"
             surface.write(x + wide - ENTRY + 1, y, text, bold=True)
             x += wide
+    return rect.y + len(lines)
