@@ -188,7 +188,7 @@ def main() -> None:
         }
         for name in options.only or parts:
             for table in parts[name]():
-                show(table, markdown=options.markdown)
+                show(table, as_markdown=options.markdown)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,8 @@ import statistics
 
 import torch
 
-from tests.benchmarks.machine import CLOCKS, described, in_turn, show, spread
+from tests.benchmarks.machine import CLOCKS, described, in_turn, spread
+from tests.benchmarks.tables import markdown
 from vitscope import catalog
 from vitscope.batch import Images
 from vitscope.metrics import Setting
@@ -94,7 +95,7 @@ def main() -> None:
         each = statistics.median(taken) / (len(batches) * options.batch) * 1e3
         return label, spread(ratios), f"{each:.1f}"
 
-    show(("metrics", "time / bare forward (least … most)", "ms an image"), map(row, options.only or GROUPS))
+    markdown(("metrics", "time / bare forward (least … most)", "ms an image"), map(row, options.only or GROUPS))
 
 
 def _batches(size: int, count: int, crop: tuple[int, int]) -> list[Loaded]:

@@ -26,8 +26,9 @@ import torch
 from timm.models.vision_transformer import VisionTransformer
 
 from tests.benchmarks.bench_memory import Silent, draw
-from tests.benchmarks.machine import CLOCKS, MIB, bytes_below, described, exponent, in_turn, peak, show, timed
+from tests.benchmarks.machine import CLOCKS, MIB, bytes_below, described, exponent, in_turn, peak, timed
 from tests.benchmarks.peers import hooked
+from tests.benchmarks.tables import markdown
 from tests.tasks import backbones
 from vitscope import catalog
 from vitscope.batch import Images
@@ -172,7 +173,7 @@ def main() -> None:
         if axis == "disk":
             rows = [(name, f"{once:.1f}", f"{each:.1f}", f"{once + each * 5000 / 1024:.0f}")
                     for name, once, each in disk(64, 192)]  # fmt: skip
-            show((MODEL, "MiB once", "KiB an image", "MiB for 5,000 images"), rows)
+            markdown((MODEL, "MiB once", "KiB an image", "MiB for 5,000 images"), rows)
         else:
             _show(axis, [alone(axis, size) for size in AXES[axis][1]])
 
@@ -188,7 +189,7 @@ def _show(axis: str, points: list[Point]) -> None:
     rows = [[f"{point['size']:.0f}", *(f"{point[name] * times[name]:.4g}" for name in there)] for point in points]
     sizes = [point["size"] for point in points]
     rows.append(["exponent", *(f"{exponent(sizes, [point[name] for point in points]):.2f}" for name in there)])
-    show((axis, *(said[name] for name in there)), rows)
+    markdown((axis, *(said[name] for name in there)), rows)
 
 
 if __name__ == "__main__":

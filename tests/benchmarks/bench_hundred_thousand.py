@@ -26,7 +26,8 @@ from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
-from tests.benchmarks.machine import MIB, bytes_below, described, resident, show
+from tests.benchmarks.machine import MIB, bytes_below, described, resident
+from tests.benchmarks.tables import markdown
 from vitscope.data import images
 from vitscope.demo.world.compose import portrait
 from vitscope.demo.world.kinds import KINDS
@@ -178,7 +179,7 @@ def report(options: argparse.Namespace, data: Path, cache: Path) -> None:
     ]
     print(described())
     print(f"{options.images:,} images of {options.side} pixels, {options.model}, metrics: {options.metrics}\n")
-    show(("what", "measured"), rows)
+    markdown(("what", "measured"), rows)
 
 
 def _last_shard(samples: list[Sample]) -> float:

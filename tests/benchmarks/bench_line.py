@@ -71,7 +71,7 @@ def main() -> None:
     with six.cache(options.cache) as cache:
         rows = [row(cache, *each) for each in every]
     titles = ("held on", "size", "colours", "line", "still changes s", "frames", "kB")
-    show(Printed(f"a key held for {SECONDS:.0f} s; budget {BUDGET} s", titles, rows), markdown=options.markdown)
+    show(Printed(f"a key held for {SECONDS:.0f} s; budget {BUDGET} s", titles, rows), as_markdown=options.markdown)
 
 
 if __name__ == "__main__":

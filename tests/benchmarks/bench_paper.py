@@ -28,8 +28,9 @@ from torch import Tensor, nn
 
 from tests.benchmarks import paper_loop as loop
 from tests.benchmarks.bench_memory import Silent
-from tests.benchmarks.machine import CLOCKS, described, show
+from tests.benchmarks.machine import CLOCKS, described
 from tests.benchmarks.peers import unfused
+from tests.benchmarks.tables import markdown
 from tests.tasks import backbones
 from vitscope import catalog
 from vitscope.data.images import read
@@ -265,7 +266,7 @@ def main() -> None:
         theirs = Theirs(options.model, world, images)
         wanted = options.only or [HOW, *tour.SUBSETS]
         header = ("part", "images through the model", "the loop's", "ratio", "seconds", "the loop's", "ratio", "apart")
-        show(header, _rows(ours, theirs, wanted, options.per_class, CLOCKS[options.clock]))
+        markdown(header, _rows(ours, theirs, wanted, options.per_class, CLOCKS[options.clock]))
 
 
 def _rows(

@@ -24,8 +24,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from tests.benchmarks.machine import CLOCKS, described, in_turn, peak, show, spread, wait
+from tests.benchmarks.machine import CLOCKS, described, in_turn, peak, spread, wait
 from tests.benchmarks.peers import CONTENDERS
+from tests.benchmarks.tables import markdown
 from vitscope.models import build
 from vitscope.run.device import choose
 
@@ -52,7 +53,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         names = dict.fromkeys([OURS, *options.only])
         header = ("way to the attention", "time / bare forward", "memory, MiB", "difference: maps, distance")
-        show(header, (_row(name, _apart(name, Path(folder)), Path(folder)) for name in names))
+        markdown(header, (_row(name, _apart(name, Path(folder)), Path(folder)) for name in names))
 
 
 def _apart(name: str, folder: Path) -> dict[str, object] | str:

@@ -1,4 +1,4 @@
-"""What the benchmarks share: the machine in words, memory of processes, times taken in turn, tables in Markdown."""
+"""What the benchmarks share: the machine in words, memory of processes, times taken in turn."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import chain
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -92,18 +91,6 @@ def in_turn(
 def spread(ratios: Sequence[float]) -> str:
     """The median of sorted ratios, with the least and the most."""
     return f"{statistics.median(ratios):.2f} ({ratios[0]:.2f} … {ratios[-1]:.2f})"
-
-
-def show(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print a table in Markdown, numbers to the right, each row as soon as it is there.
-
-    >>> show(("what", "ms"), [("a step", 7)])
-    | what | ms |
-    | --- | ---: |
-    | a step | 7 |
-    """
-    for line in chain([header, ["---", *["---:"] * (len(header) - 1)]], rows):
-        print("| " + " | ".join(str(cell) for cell in line) + " |", flush=True)
 
 
 def exponent(sizes: Sequence[float], costs: Sequence[float]) -> float:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from rich.console import Console
 from rich.table import Table
@@ -18,10 +19,12 @@ class Printed:
     rows: Sequence[Sequence[str]]
 
 
-def show(found: Printed, *, markdown: bool) -> None:
+def show(found: Printed, *, as_markdown: bool) -> None:
     """Print it."""
-    if markdown:
-        print(as_markdown(found))
+    if as_markdown:
+        print(f"{found.title}:\n")
+        markdown(found.titles, found.rows)
+        print()
         return
     table = Table(title=found.title)
     for number, title in enumerate(found.titles):
@@ -31,17 +34,13 @@ def show(found: Printed, *, markdown: bool) -> None:
     Console(width=max(120, Console().width)).print(table)
 
 
-def as_markdown(found: Printed) -> str:
-    """The table in Markdown, its title above it.
+def markdown(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print a table in Markdown, numbers to the right, each row as soon as it is there.
 
-    >>> print(as_markdown(Printed("speed", ("step", "ms"), [("cursor", "7")])))
-    speed:
-    <BLANKLINE>
-    | step | ms |
-    |---|---:|
-    | cursor | 7 |
-    <BLANKLINE>
+    >>> markdown(("what", "ms"), [("a step", 7)])
+    | what | ms |
+    | --- | ---: |
+    | a step | 7 |
     """
-    marks = ["---", *["---:"] * (len(found.titles) - 1)]
-    lines = ["| " + " | ".join(row) + " |" for row in (found.titles, *found.rows)]
-    return "\n".join([f"{found.title}:", "", lines[0], "|" + "|".join(marks) + "|", *lines[1:], ""])
+    for line in chain([header, ["---", *["---:"] * (len(header) - 1)]], rows):
+        print("| " + " | ".join(str(cell) for cell in line) + " |", flush=True)

@@ -65,7 +65,7 @@ def test_a_run_takes_the_place_and_the_folder_that_were_said(photographs, tmp_pa
 def test_a_disk_that_is_too_small_is_a_problem(photographs, tmp_path, monkeypatch):
     monkeypatch.setattr(machine, "free", lambda _: 1_000_000)
     check = looked(photographs, tmp_path / "cache", metrics=("attention",))["space"]
-    assert (check.state, "1 MB are free" in check.found) == ("problem", True)
+    assert (check.state, "1.0 MB are free" in check.found) == ("problem", True)
 
 
 def test_weights_that_are_not_here_are_not_fetched(photographs, tmp_path, monkeypatch):

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from vitscope.amounts import bytes_in_words, duration
 from vitscope.cli.complete import run_names
 from vitscope.cli.options import CacheFolder, Quiet, Verbose, cache_folder
 from vitscope.cli.record import Json, LogFile, begin, emit, json_asked
 from vitscope.cli.talk import Talk, clean, result
-from vitscope.cli.watch import duration, watch
+from vitscope.cli.watch import watch
 from vitscope.errors import DamagedError, StoreError
 
 if TYPE_CHECKING:
@@ -183,19 +184,6 @@ def free_space(folder: Path) -> int:
     while not place.exists():
         place = place.parent
     return shutil.disk_usage(place).free
-
-
-def bytes_in_words(count: float) -> str:
-    """A size as people read it.
-
-    >>> [bytes_in_words(count) for count in (12, 4_200, 1_234_567, 98_765_432_100)]
-    ['12 B', '4.2 kB', '1.2 MB', '98.8 GB']
-    """
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000:
-            return f"{count:.0f} B" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.1f} TB"
 
 
 def _broken_runs(store: Any) -> list[Path]:

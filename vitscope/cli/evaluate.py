@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vitscope import catalog
+from vitscope.amounts import duration
 from vitscope.cli import complete
 from vitscope.cli import task_options as own
 from vitscope.cli.extract import (
@@ -39,7 +40,7 @@ from vitscope.cli.record import Json, LogFile
 from vitscope.cli.record import begin as record
 from vitscope.cli.talk import Talk
 from vitscope.cli.together import Shard, answer, begin, check_alone, in_turn, part_of, summarise_part
-from vitscope.cli.watch import duration, watch
+from vitscope.cli.watch import watch
 
 if TYPE_CHECKING:
     from vitscope.run.request import Report

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vitscope import catalog
+from vitscope.amounts import duration
 from vitscope.cli import complete
 from vitscope.cli.options import (
     AllowAnyTorchScript,
@@ -32,7 +33,7 @@ from vitscope.cli.record import Json, LogFile
 from vitscope.cli.record import begin as record
 from vitscope.cli.talk import Talk
 from vitscope.cli.together import Shard, answer, begin, check_alone, in_turn, part_of, summarise_part
-from vitscope.cli.watch import duration, watch, where_time_went
+from vitscope.cli.watch import watch, where_time_went
 
 if TYPE_CHECKING:
     from vitscope.run.extract import Report

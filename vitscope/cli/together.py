@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vitscope.amounts import duration
 from vitscope.cli.options import HOW
 from vitscope.cli.record import emit, heard, json_asked
 from vitscope.cli.talk import Talk, clean, fail
-from vitscope.cli.watch import duration
 from vitscope.errors import DataError, RankError, VitscopeError
 from vitscope.run import supervisor
 from vitscope.store.lock import let_go

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from vitscope.amounts import duration
 from vitscope.cli.record import emit, heard, json_asked, logged
 from vitscope.cli.talk import Talk, clean, console
 
@@ -172,19 +173,6 @@ def pace(fresh: int, seconds: float, done: int, total: int, unit: str = "images"
     rate = fresh / seconds if seconds > 0 else 0.0
     text = f"{done} of {total} {unit}, {rate:.1f} {unit}/s"
     return f"{text}, {duration((total - done) / rate)} left" if rate > 0 else text
-
-
-def duration(seconds: float) -> str:
-    """Seconds in words.
-
-    >>> duration(0.34), duration(9.6), duration(61), duration(7322)
-    ('0.3 s', '9.6 s', '1 min 1 s', '2 h 2 min')
-    """
-    if seconds < 59.95:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
 
 
 def where_time_went(stages: Mapping[str, float], decoders: int) -> list[str]:

@@ -16,12 +16,3 @@ class Check:
     state: State
     found: str
     todo: str = ""
-
-
-def size(count: float) -> str:
-    """Bytes in words.
-
-    >>> size(2_300_000), size(1.5e11)
-    ('2 MB', '150.0 GB')
-    """
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"

@@ -13,6 +13,7 @@ from pathlib import Path
 from huggingface_hub import constants
 
 from vitscope import __version__, config
+from vitscope.amounts import bytes_in_words
 from vitscope.errors import VitscopeError
 from vitscope.run import machine
 from vitscope.run.check import Check
@@ -62,7 +63,7 @@ def _torch() -> Iterator[Check]:
         for index in range(torch.cuda.device_count()):
             free, total = torch.cuda.mem_get_info(index)
             name = torch.cuda.get_device_name(index)
-            yield Check("device", "ok", f"cuda:{index} {name}, {free / 1e9:.1f} of {total / 1e9:.1f} GB free")
+            yield Check("device", "ok", f"cuda:{index} {name}, {bytes_in_words(free)} of {bytes_in_words(total)} free")
     elif torch.backends.mps.is_available():
         yield Check("device", "ok", "mps (Apple GPU)")
     elif torch.version.cuda and shutil.which("nvidia-smi"):
@@ -80,7 +81,7 @@ def _memory() -> Check:
         )
     except (OSError, ValueError):
         return Check("memory", "ok", "this system does not say how much is free")
-    found = f"{free / 1e9:.1f} of {total / 1e9:.1f} GB free"
+    found = f"{bytes_in_words(free)} of {bytes_in_words(total)} free"
     if free < LITTLE_MEMORY:
         return Check("memory", "note", found, "Large models may not fit: close something, or use --batch-size 1.")
     return Check("memory", "ok", found)
@@ -168,7 +169,7 @@ def _cache(folder: Path) -> Iterator[Check]:
         yield Check("cache", "problem", str(error))
         return
     little = free < LITTLE_SPACE
-    found = f"{folder}: {len(runs)} runs, {free / 1e9:.1f} GB free"
+    found = f"{folder}: {len(runs)} runs, {bytes_in_words(free)} free"
     yield Check("cache", "note" if little else "ok", found, "There is little room for new runs." if little else "")
     open_ended = [run for run in runs if not run.complete]
     if open_ended:

@@ -12,8 +12,9 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from vitscope.amounts import bytes_in_words
 from vitscope.errors import VitscopeError
-from vitscope.run.check import Check, size
+from vitscope.run.check import Check
 from vitscope.store.files import temporary
 from vitscope.store.lock import held
 from vitscope.store.process import Owner
@@ -44,7 +45,8 @@ def processes() -> Iterator[Check]:
         yield Check("files", "note", f"at most {files} files may be open at once", todo)
     if SHARED.is_dir() and (free := shutil.disk_usage(SHARED).free) < LITTLE_SHARED:
         todo = "Give the container more (docker run --shm-size=8g), or use --workers 0 or smaller batches."
-        yield Check("shared", "note", f"{SHARED} has {size(free)} free, where processes that decode put images", todo)
+        found = f"{SHARED} has {bytes_in_words(free)} free, where processes that decode put images"
+        yield Check("shared", "note", found, todo)
 
 
 def unwritable(folder: Path) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from huggingface_hub import constants
 
+from vitscope.amounts import bytes_in_words, duration
 from vitscope.data.records import ImageSet
 from vitscope.errors import VitscopeError
 from vitscope.metrics import Metric, Setting
@@ -21,7 +22,7 @@ from vitscope.models import build
 from vitscope.models.shape import geometry_of
 from vitscope.run import device as devices
 from vitscope.run import loader, machine, order
-from vitscope.run.check import Check, size
+from vitscope.run.check import Check
 from vitscope.run.extract import applicable, read_images, setting_of, spec_of
 from vitscope.run.measure import DTYPES, Pass
 from vitscope.run.plan import plan
@@ -146,8 +147,8 @@ def _time(seconds: float, decoding: float, sample: int, images: int, device: str
     whole = seconds / sample * images
     beside = decoding / sample * images
     found = (
-        f"about {_duration(whole)} on one {device} ({seconds / sample * 1e3:.0f} ms an image, measured on {sample}), "
-        f"and {_duration(beside)} of decoding, divided by --workers"
+        f"about {duration(whole)} on one {device} ({seconds / sample * 1e3:.0f} ms an image, measured on {sample}), "
+        f"and {duration(beside)} of decoding, divided by --workers"
     )
     return Check("time", "ok", found)
 
@@ -172,13 +173,8 @@ def _space(needed: tuple[int, int], cache: Path) -> Check:
     """Whether there is room for that."""
     final, most = needed
     free = machine.free(cache)
-    found = f"about {size(final)} in the end and {size(most)} at most while shards wait; {size(free)} are free"
+    at_end, at_most, there = map(bytes_in_words, (final, most, free))
+    found = f"about {at_end} in the end and {at_most} at most while shards wait; {there} are free"
     if free < SPARE * most:
         return Check("space", "problem", found, "Choose a larger disk with --cache, or fewer --metrics.")
     return Check("space", "ok", found)
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from vitscope.amounts import bytes_in_words, duration
 from vitscope.catalog import METRICS, MODELS, TASKS
 from vitscope.store.reader import Run
 from vitscope.store.text import printable
@@ -78,11 +79,11 @@ def _when(run: Run) -> Iterator[Entry]:
     yield Entry("started", when(run.started) or "not said")
     yield Entry("finished", when(str(facts.get("finished") or "")) or "not yet")
     if isinstance(facts.get("seconds"), int | float):
-        yield Entry("took", _duration(float(facts["seconds"])))
+        yield Entry("took", duration(float(facts["seconds"])))
     for one in facts.get("passes") or []:
         if isinstance(one, dict) and isinstance(one.get("metrics"), list):
             took = one.get("seconds")
-            seconds = f" in {_duration(float(took))}" if isinstance(took, int | float) else ""
+            seconds = f" in {duration(float(took))}" if isinstance(took, int | float) else ""
             batch = f", {one['batch_size']} at a time" if one.get("batch_size") else ""
             names = ", ".join(map(str, one["metrics"]))
             yield Entry("pass", printable(f"{one.get('images', '?')} images{seconds}{batch}: {names}"))
@@ -91,13 +92,13 @@ def _when(run: Run) -> Iterator[Entry]:
 def _results(run: Run) -> Iterator[Entry]:
     results = run.results()
     total = sum(info.size for result in results.values() for info in result.arrays.values())
-    yield Entry(f"Results ({size(total)})")
+    yield Entry(f"Results ({bytes_in_words(total)})")
     for metric, result in results.items():
         shapes = ", ".join(
             f"{name} {'×'.join(map(str, info.shape))} {info.dtype}" for name, info in result.arrays.items()
         )
         about = METRICS[metric].about if metric in METRICS else "of another version"
-        bytes_ = size(sum(info.size for info in result.arrays.values()))
+        bytes_ = bytes_in_words(sum(info.size for info in result.arrays.values()))
         yield Entry(metric, f"{bytes_} · {about} · version {result.version}, n = {result.images} · {shapes}")
 
 
@@ -130,29 +131,3 @@ def _file(skipped: Any) -> str:
 
 def _pairs(fields: Any) -> str:
     return printable(", ".join(f"{name} {value}" for name, value in dict(fields).items()))
-
-
-def _duration(seconds: float) -> str:
-    """Seconds for people.
-
-    >>> _duration(51.4), _duration(3725)
-    ('51.4 s', '1 h 2 min')
-    """
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
-
-
-def size(count: int) -> str:
-    """Bytes for people.
-
-    >>> size(999), size(3_250_000)
-    ('999 B', '3.2 MB')
-    """
-    value = float(count)
-    for unit in ("B", "kB", "MB", "GB"):
-        if value < 1000 or unit == "GB":
-            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
-        value /= 1000
-    return ""
