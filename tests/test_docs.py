@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from itertools import pairwise
 from pathlib import Path
 
@@ -15,7 +16,8 @@ from tests.pictures import PAGES, STILL, TYPED, WALKED, pictures, times
 from vitscope.tui.bindings import BINDINGS
 from vitscope.tui.place import parse
 
-DOCS = Path(__file__).parents[1] / "docs"
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
 KEYS = DOCS / "keys.md"
 INTRODUCTION = """# Keys of the browser
 
@@ -40,19 +42,54 @@ def test_the_table_of_keys_is_that_of_the_code():
     assert KEYS.read_text() == keys_page(), "python -m tests.test_docs writes it anew"
 
 
-@pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda page: page.name)
+def anchors_of(page: Path) -> set[str]:
+    """What a link may name of a page behind #."""
+    headings = re.findall(r"^#+ (.*)", page.read_text(), re.M)
+    return {re.sub(r"[^a-z0-9 -]", "", line.lower()).strip().replace(" ", "-") for line in headings}
+
+
+def links(page: Path) -> list[str]:
+    """Where the links and pictures of a page lead, but for those out into the world."""
+    return [to for to in re.findall(r"\]\(([^)]+)\)", page.read_text()) if not to.startswith("https://")]
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"], ids=lambda page: page.name)
 def test_links_and_pictures_lead_somewhere(page):
-    text = page.read_text()
-    anchors = {
-        re.sub(r"[^a-z0-9 -]", "", line.lower()).strip().replace(" ", "-")
-        for line in re.findall(r"^#+ (.*)", text, re.M)
-    }
-    for target in re.findall(r"\]\(([^)]+)\)", text):
+    for target in links(page):
         path, _, anchor = target.partition("#")
-        if path:
-            assert (DOCS / path).exists(), target
-        else:
-            assert anchor in anchors, target
+        found = page.parent / path if path else page
+        assert found.is_file(), target
+        assert not anchor or anchor in anchors_of(found), target
+
+
+def test_every_page_is_found_from_the_readme():
+    found, new = set(), {ROOT / "README.md"}
+    while new:
+        found |= new
+        ahead = {(page.parent / to.partition("#")[0]).resolve() for page in new for to in links(page) if ".md" in to}
+        new = ahead - found
+    assert {page.name for page in DOCS.glob("*.md")} <= {page.name for page in found}
+
+
+def test_contributors_are_told_of_every_folder():
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    for part in [*(ROOT / "vitscope").glob("*/__init__.py"), *(ROOT / "tests").glob("*/__main__.py")]:
+        assert f"`{part.parent.name}`" in text or f"`tests/{part.parent.name}`" in text, part.parent.name
+    for file in (ROOT / "vitscope").glob("[!_]*.py"):
+        assert f"`{file.name}`" in text, file.name
+    for file in (ROOT / "tests").glob("[!_]*.py"):
+        assert file.stem.startswith(("test_", "conftest")) or f"`tests/{file.name}`" in text, file.name
+
+
+def test_what_ci_looks_for_is_all_that_tests_need():
+    """A name of the environment that is not one of an import is in the table here."""
+    called = {"pytest-asyncio": "pytest_asyncio", "pytorch-cka": "cka", "scikit-image": "skimage",
+              "vos-benchmark": "vos_benchmark", "torch-cka": "torch_cka", "import-linter": "importlinter"}  # fmt: skip
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    names = [re.split(r"[\[>=]", line)[0] for extra in ("test", "dev") for line in extras[extra]]
+    looked = re.search(r'^tools = "(.*)"$', (ROOT / ".ci" / "run").read_text(), re.M)
+    assert looked
+    assert {called.get(name, name) for name in names if name != "vitscope"} <= set(looked[1].split())
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

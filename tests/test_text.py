@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[1]
 KINDS = {".py", ".md", ".toml", ".tcss", ".txt", ".json", ""}
 FILES = {
     path.relative_to(ROOT).as_posix(): path.read_bytes()
-    for pattern in ("*", "vitscope/**/*", "tests/**/*", ".ci/*")
+    for pattern in ("*", "docs/*", "vitscope/**/*", "tests/**/*", ".ci/*")
     for path in sorted(ROOT.glob(pattern))
     if path.is_file() and path.name != ".git" and path.suffix in KINDS and "__pycache__" not in path.parts
 }
@@ -52,4 +52,4 @@ def test_modules_say_what_they_are_and_stay_small():
 
 def test_the_files_are_found():
     assert {"vitscope/cli/app.py", "vitscope/store/reader.py"} <= set(PACKAGE)
-    assert {"README.md", "pyproject.toml", ".ci/run", "tests/makers.py"} <= set(FILES)
+    assert {"README.md", "docs/keys.md", "pyproject.toml", ".ci/run", "tests/makers.py"} <= set(FILES)

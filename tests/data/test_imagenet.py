@@ -221,6 +221,14 @@ def test_a_development_kit_that_is_none(tmp_path, name, content, said):
         imagenet.read(root, split="val")
 
 
+def test_a_module_in_the_current_folder_is_not_imported(tmp_path, monkeypatch):
+    root = devkit(tmp_path / "data")
+    for name in ("scipy", "numpy", "json", "vitscope"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('imported')")
+    monkeypatch.chdir(tmp_path)
+    assert len(imagenet.read(root, split="val").records) == 4
+
+
 def test_a_development_kit_with_other_names(tmp_path):
     root = devkit(tmp_path)
     path = root / "ILSVRC2012_devkit_t12" / "data" / "meta.mat"

@@ -82,6 +82,16 @@ def test_names_are_quoted_and_kept_as_utf8():
     assert "größe".encode() in json_bytes([odd])
 
 
+@pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@x"])
+def test_a_name_is_no_formula_in_csv_and_itself_in_json(name):
+    odd = view({"token": [name, "a=b"]}, np.array([-1.0, 2.0]), model=name)
+    rows = list(csv.DictReader(io.StringIO(csv_bytes([odd]).decode())))
+    assert [row["token"] for row in rows] == [f"'{name}", "a=b"]
+    assert {row["model"] for row in rows} == {f"'{name}"}
+    assert [float(row["thing"]) for row in rows] == [-1, 2]  # a number is no name
+    assert json.loads(json_bytes([odd]))["model"] == name
+
+
 def test_a_npy_file_holds_one_array():
     one = view({"head": [1]}, np.array([1.0]))
     with pytest.raises(ViewError, match="one --model"):
