@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from vitscope.data import images
+from vitscope.data import files, images
 
 FILES = 20_000
 CLASSES = 20
@@ -44,8 +44,8 @@ def test_the_first_of_many_are_found_without_the_rest(
 ) -> None:
     """A limit does not ask for the size of every file."""
     asked: list[Path] = []
-    size = images._size
-    monkeypatch.setattr(images, "_size", lambda path: asked.append(path) or size(path))
+    size = files.size
+    monkeypatch.setattr(files, "size", lambda path: asked.append(path) or size(path))
     assert len(images.read(many, limit=7).records) == 7
     assert len(asked) == 7
     tried("large", "right")
