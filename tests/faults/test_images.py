@@ -17,7 +17,7 @@ from tests import makers
 from tests.faults.commands import program
 from tests.run import jobs
 from tests.run.program import sentence_of
-from vitscope.data import images, pixels
+from vitscope.data import files, pixels
 from vitscope.run import loader
 from vitscope.store.reader import Run
 
@@ -277,13 +277,13 @@ def test_a_folder_that_is_listed_while_it_changes(
 ) -> None:
     """A file that is gone when its size is asked for stays in the list, and is skipped."""
     data = jobs.pictures(tmp_path / "data", 3)
-    size = images._size
+    size = files.size
 
     def gone(path: Path) -> int:
         if path.name == "002.png":
             path.unlink(missing_ok=True)
         return size(path)
 
-    monkeypatch.setattr(images, "_size", gone)
+    monkeypatch.setattr(files, "size", gone)
     assert skipped(extracted(data, tmp_path / "cache")) == {"002.png": "no such file or directory"}
     tried("names", "right")

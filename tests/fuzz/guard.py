@@ -78,7 +78,7 @@ def watched(folder: Path, *, starts: bool = False) -> Iterator[None]:
 
 def sentence(error: VitscopeError) -> str:
     """What is printed of a refusal; AssertionError unless it is one sentence of a length that one reads."""
-    said = talk.sentence(str(error))
+    said = talk.short(str(error))
     assert said.strip(), "a refusal without words"
     assert len(said) <= talk.LONGEST + 1 and said.isprintable()
     return said
