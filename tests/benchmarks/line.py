@@ -32,9 +32,14 @@ REPEAT = 30.0  # key presses a second while a key is held
 
 @dataclass(frozen=True)
 class Held:
-    """What a held key did: seconds from its last press to the last change of the screen, frames, bytes, presses."""
+    """What a held key did: seconds from its last press to the last change of the screen, frames, bytes, presses.
+
+    `way` is the longest that anything was on its way, from the program's write to the terminal: what a line that is
+    full costs, however busy the machine is that measures.
+    """
 
     after: float
+    way: float
     frames: int
     size: int
     presses: int
@@ -61,6 +66,7 @@ class Line(Terminal):
         self.arrivals: list[tuple[float, bytes]] = []  # what the terminal has been sent, and when
         self.released = 0.0  # when the key was that was held last
         self.asked = self.answered = 0  # questions after frames, and those whose answers the program has got
+        self.slowest = 0.0  # seconds that something was on its way at most
         self.behind = 0  # most questions that were not answered at a time while a key was held
         super().__init__(command, columns=columns, rows=rows, environment=environment)
 
@@ -81,10 +87,10 @@ class Line(Terminal):
             if not self._work(min([end, *(queue[0][0] for queue in (self._there, self._back) if queue)]) - now):
                 return None
 
-    def hold(self, keys: str | Callable[[int], str], seconds: float, quiet: float = 1.5) -> Held:
+    def hold(self, keys: str | Callable[[int], str], seconds: float, quiet: float = 3.0) -> Held:
         """Press a key REPEAT times a second (or the n-th of many), then wait until nothing has come for `quiet`."""
         self.arrivals.clear()
-        self.behind = 0
+        self.behind, self.slowest = 0, 0.0
         presses = round(seconds * REPEAT)
         start = time.perf_counter()
         for n in range(presses):
@@ -95,7 +101,8 @@ class Line(Terminal):
         self.settle(quiet, 60.0)
         changes = [when for when, data in self.arrivals if UNSEEN.sub(b"", data)]
         data = b"".join(data for _, data in self.arrivals)
-        return Held(max([0.0, *(when - self.released for when in changes)]), data.count(FRAME_END), len(data), presses)
+        after = max([0.0, *(when - self.released for when in changes)])
+        return Held(after, self.slowest, data.count(FRAME_END), len(data), presses)
 
     def _arrived(self) -> bytes:
         """What has arrived at the terminal by now, which answers what is asked in it."""
@@ -138,3 +145,4 @@ class Line(Terminal):
             packet = data[start : start + PACKET]
             self._free = max(self._free, time.perf_counter()) + len(packet) / self.rate
             self._there.append((self._free + self.trip / 2, packet))
+        self.slowest = max(self.slowest, self._free + self.trip / 2 - time.perf_counter())
