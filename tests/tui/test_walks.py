@@ -1,10 +1,11 @@
 """Random walks: keys, texts and sizes of every kind, over a cache with one of everything, and nothing breaks.
 
-`pytest -m long tests/tui/test_walks.py` presses 10,000 keys; `--hypothesis-seed=N` others.
+`pytest -m long tests/tui/test_walks.py` presses more than 10,000 keys; `--hypothesis-seed=N` others.
 """
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,9 +14,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.tui import invariants, zoo
+from tests.tui.test_app import settled
 from tests.tui.walker import Walker
+from vitscope.tui.app import Browser
 from vitscope.tui.bindings import BINDINGS
+from vitscope.tui.place import starting
 from vitscope.tui.prompt import inserted
+from vitscope.tui.widgets.canvas import Canvas
 
 LEAVING = {"q", "ctrl+c"}
 KEYS = sorted(
@@ -86,3 +91,37 @@ def test_no_walk_breaks_anything(cache, steps):
 @given(steps(100))
 def test_no_walk_of_ten_thousand_keys_breaks_anything(cache, steps):
     walk(cache, steps)
+
+
+async def driven(cache: Path, seed: int, count: int) -> None:
+    """Press keys in the application, faster than it reads; files are read in threads, and pages drawn when they may."""
+    rng = random.Random(seed)
+    app = Browser(cache, starting(cache, None), "256")
+    async with app.run_test(size=(80, 24)) as pilot:
+        for _ in range(count):
+            if rng.random() < 0.1:
+                await pilot.resize_terminal(rng.randint(40, 220), rng.randint(12, 60))
+            pressed = list(rng.choice(TEXTS)) if app.state.prompt and rng.random() < 0.5 else [rng.choice(KEYS)]
+            for name in pressed:
+                app.action_key("space" if name == " " else name)
+            if rng.random() < 0.5:
+                await pilot.pause(0)
+        app.live.close()
+        await settled(pilot)
+        watcher = Walker(cache)
+        watcher.book, watcher.state = app.book, app.state
+        invariants.check(watcher)
+        assert app.query_one(Canvas).size == app.size
+    assert app.crash is None
+
+
+async def test_no_walk_breaks_the_application(cache, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    await driven(cache, 0, 100)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(1, 6))
+async def test_no_long_walk_breaks_the_application(cache, tmp_path, monkeypatch, seed):
+    monkeypatch.chdir(tmp_path)
+    await driven(cache, seed, 1000)
