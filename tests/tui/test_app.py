@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from textual.geometry import Region, Size
 from textual.pilot import Pilot
 
 from tests import synthetic
@@ -244,3 +245,13 @@ async def test_the_screenshot_holds_the_page(cache):
         picture = pilot.app.export_screenshot()
         assert "AAAM" in picture
         assert picture.count("▀") > 100
+
+
+async def test_a_page_may_be_drawn_before_textual_has_told_the_canvas_its_new_size_or_after(cache):
+    async with started(cache, "small", size=(80, 24)) as pilot:
+        canvas = pilot.app.query_one(Canvas)
+        for size in ((112, 47), (69, 14), (80, 24)):
+            canvas._size = Size(*size)  # as the layout does, whenever it comes to that
+            canvas.show(pilot.app.page(*size))
+            assert canvas.size == Size(*size)
+            assert len(canvas.render_lines(Region(0, 0, *size))) == size[1]

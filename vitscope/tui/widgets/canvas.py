@@ -132,7 +132,7 @@ class Canvas(Widget):
         super().__init__()
         self.surface: Surface = Surface(0, 0, theme("mono", light=False, palette=RAMPS[0]))
         self._lines: list[Line] = []
-        self._size = Size(0, 0)
+        self._shape = Size(0, 0)
 
     def show(self, surface: Surface) -> None:
         """Bring the terminal up to date with `surface`."""
@@ -140,8 +140,8 @@ class Canvas(Widget):
         size = Size(surface.width, surface.height)
         rows = [row(surface, y) for y in range(surface.height)]
         depth = surface.theme.depth
-        if size != self._size or not self._lines:
-            self._size = size
+        if size != self._shape or not self._lines:
+            self._shape = size
             self._lines = [Line(cells, depth) for cells in rows]
             self.refresh()
             return
@@ -165,7 +165,7 @@ class Canvas(Widget):
         """The lines of `crop`; blank ones where the page has not been drawn for this size yet."""
         strips: list[Strip] = []
         for y in crop.line_range:
-            if crop.x == 0 and y < len(self._lines) and self._size.width == crop.width:
+            if crop.x == 0 and y < len(self._lines) and self._shape.width == crop.width:
                 strips.append(LineStrip(self._lines[y], crop.width))
             else:
                 strips.append(Strip.blank(crop.width))
