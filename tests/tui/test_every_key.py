@@ -85,6 +85,17 @@ def test_every_key_does_something_that_can_be_drawn(books, view):
 
 
 @pytest.mark.parametrize("view", EVERYWHERE)
+def test_every_page_is_drawn_before_anything_has_been_read(cache, view):
+    walker = Walker(cache)
+    walker.press(*WAYS[view])
+    for keys in ((), ("s",), ("d",), ("A",), ("u",)):
+        walker.press(*keys)
+        walker.book.items.clear()
+        for size in (*SIZES, (80, 24), (200, 50)):
+            assert walker.surface(*size).char.shape == size[::-1]
+
+
+@pytest.mark.parametrize("view", EVERYWHERE)
 def test_a_key_that_means_nothing_changes_nothing(books, view):
     walker = books[view]
     taken = {key for binding in BINDINGS if view in binding.views for key in binding.keys}

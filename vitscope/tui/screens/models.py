@@ -274,6 +274,8 @@ def _one_of_each(surface: Surface, rect: Rect, rows: list[Row], here: int) -> No
         for row in rows
         if isinstance(row.maps, np.ndarray) and at < len(row.maps)
     ]
+    if not shown:  # nothing has been read yet
+        return
     scales, ramp = _scales(state, shown), diverging(surface.theme) if state.side.difference else None
     pitch, y = (rect.width + 1) // len(rows), rect.y
     for row, scale in zip(shown, scales, strict=True):
