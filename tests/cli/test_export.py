@@ -20,6 +20,7 @@ from tests import evaluations, synthetic
 from tests.cli.conftest import one_sentence
 from vitscope import catalog
 from vitscope.export import folder as exporting
+from vitscope.export.reading import TASK, reading
 from vitscope.export.sheets import sections
 from vitscope.store.reader import Cache
 
@@ -52,6 +53,15 @@ def test_every_view_of_the_catalog_has_a_sheet(small):
     found = {sheet.view for section in sections(runs) for sheet in section.sheets}
     expected = {name for name, shown in catalog.VIEWS.items() if not shown.task} | {"knn"}
     assert found == expected
+
+
+def test_a_view_is_not_explained_as_another(monkeypatch):
+    said = {name: reading(name) for name, shown in catalog.VIEWS.items() if not shown.task}
+    assert len(set(said.values())) == len(said)
+    assert TASK not in said.values()
+    assert reading("knn") == TASK
+    monkeypatch.setitem(catalog.VIEWS, "new", catalog.Shown("vitscope.views.new:view", "how new it is"))
+    assert reading("new") == "How new it is."
 
 
 def test_a_table_is_what_show_prints(vitscope, small, whole):

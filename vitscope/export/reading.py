@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from vitscope import catalog
+
 TASK = (
     "A line for each model over its layers, higher is better; the first panel is the number by which the best layer is "
     "chosen. Models whose best layer is not the last one lose what this task needs on the way."
@@ -53,5 +55,8 @@ READING = {
 
 
 def reading(view: str) -> str:
-    """How to read a view; what all tasks have in common for those of tasks."""
-    return READING.get(view, TASK)
+    """How to read a view; what all tasks have in common for those of tasks; for another one what it shows."""
+    if view in READING:
+        return READING[view]
+    shown = catalog.VIEWS[view]
+    return TASK if shown.task else f"{shown.about[:1].upper()}{shown.about[1:]}."
