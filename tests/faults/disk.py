@@ -22,6 +22,7 @@ from vitscope.store import arrays
 
 READS = ("stat", "lstat", "scandir", "listdir", "open", "read", "mmap", "load")
 CHANGES = ("create", "write", "fsync", "replace", "rename", "link", "unlink", "remove", "mkdir", "rmdir")
+OF_OPEN_FILES = ("read", "write", "mmap")  # an error of these does not say of which file it is
 GROWTH = ("create", "write", "fsync", "link", "mkdir")  # what needs space
 
 
@@ -74,7 +75,8 @@ class Disk:
             return
         self.made.append(f"{name} {Path(path).name}")
         if self.at and (len(self.made) == self.at or (self.fault.stays and len(self.made) > self.at)):
-            raise OSError(self.fault.number, os.strerror(self.fault.number), path)
+            named = () if name in OF_OPEN_FILES else (path,)
+            raise OSError(self.fault.number, os.strerror(self.fault.number), *named)
 
     def spoil(self, patch: pytest.MonkeyPatch) -> None:
         """Put this disk in the place of the real one, until `patch` is undone."""

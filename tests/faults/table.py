@@ -14,6 +14,7 @@ GROUPS = {
     "ended": "kill -9, SIGTERM and Ctrl-C, anywhere",
     "disk": "a disk that is full, broken, read-only, forbidden or lost, under the cache",
     "source": "the same under the images",
+    "slow": "slow files under the cache, the images and the browser",
     "flipped": "a flipped byte in every file of the cache",
     "copied": "truncated, empty, missing and half-copied files, folders for files and files for folders",
     "clocks": "clocks that jump",
@@ -37,6 +38,9 @@ class Elsewhere:
 
 FILES = {
     "test_disk": "disk",
+    "test_small": "disk",
+    "test_slow": "slow",
+    "test_net": "disk",
     "test_flipped": "flipped",
     "test_copied": "copied",
     "test_together": "writers",

@@ -1,10 +1,12 @@
 """A call of the system fails, under the cache or under the images: the n-th of a command, for n all over it.
 
-The usual run takes a few places of every command and fault; with `-m long` it is every single one.
+Calls that do the same with files of the same kind are one place. `-m long` takes every place of a command, where it is
+met first and where it is met last, each with another fault; the usual run takes a few of them, and each fault once.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,13 +16,10 @@ from tests.faults import commands, disk
 from tests.faults.commands import COMMANDS, Stage
 from tests.faults.disk import Fault
 
-PLACES = 2  # of every command and fault, in the usual run
-WRITING = [name for name, command in COMMANDS.items() if not command.reads]
-READING = [name for name, command in COMMANDS.items() if command.reads]
-UNDER_CACHE = [(name, fault) for name in WRITING for fault in disk.EVERY] + [
-    (name, fault) for name in READING for fault in disk.OF_READING
-]
-UNDER_DATA = [(name, fault) for name in ("extract", "evaluate units") for fault in disk.OF_READING]
+OF_WRITING = [name for name, command in COMMANDS.items() if not command.reads]
+OF_DATA = ("extract", "evaluate units")
+EVERY_CALL = Fault(0, disk.READS + disk.CHANGES)
+FEW = len(disk.EVERY)  # places of a command that the usual run takes
 
 
 @pytest.fixture(scope="module")
@@ -32,37 +31,60 @@ def stage(tmp_path_factory: pytest.TempPathFactory, few: Path) -> Iterator[Stage
         yield Stage(tmp_path_factory.mktemp("stage"), few)
 
 
-def sweep(stage: Stage, name: str, fault: Fault, under: str, tried: Callable[..., None], places: int) -> None:
-    """Let one call after another fail; `places`: at most so many of them, spread evenly and with the last; 0: all."""
-    made = stage.calls(name, fault, under)
-    assert made
-    step = max(len(made) // places, 1) if places else 1
-    for at in range(len(made), 0, -step):
+def place(call: str) -> str:
+    """What a call does with which kind of file.
+
+    >>> [place(call) for call in ("open 00001-grams@1.safetensors", "open all-range.npy", "mkdir grams@1", "stat lock")]
+    ['open .safetensors', 'open .npy', 'mkdir @', 'stat lock']
+    """
+    what, name = call.split(" ", maxsplit=1)
+    if Path(name).suffix and name not in {"run.json", "result.json"}:
+        return f"{what} {Path(name).suffix}"
+    return f"{what} {'@' if '@' in name else re.sub('[0-9a-f]{8,}', '#', name)}"
+
+
+def chosen(made: list[str]) -> list[int]:
+    """The calls, counted from 1, at which a place is met first or last, in order."""
+    first = {place(call): at for at, call in reversed([*enumerate(made, 1)])}
+    last = {place(call): at for at, call in enumerate(made, 1)}
+    return sorted({*first.values(), *last.values()})
+
+
+def sweep(stage: Stage, name: str, under: str, tried: Callable[..., None], most: int | None = None) -> None:
+    """Let one call after another fail, with one fault after another; `most`: that many calls, spread evenly."""
+    faults = disk.EVERY if name in OF_WRITING and under == "cache" else disk.OF_READING
+    made = stage.calls(name, EVERY_CALL, under)
+    calls = chosen(made)
+    assert calls
+    for number, at in enumerate(calls[:: -(-len(calls) // most)] if most else calls):
+        able = [fault for fault in faults if made[at - 1].split()[0] in fault.calls]
+        fault = able[number % len(able)]
+        of_fault = sum(call.split()[0] in fault.calls for call in made[:at])
         try:
-            end = stage.spoiled(name, fault, at, under)
+            end = stage.spoiled(name, fault, of_fault, under)
         except Exception as error:
             error.add_note(f"{name}: {fault.name} at call {at} of {len(made)}: {made[at - 1]}")
             raise
         tried("disk" if under == "cache" else "source", end)
 
 
-@pytest.mark.parametrize(("name", "fault"), UNDER_CACHE, ids=lambda value: getattr(value, "name", value))
-def test_a_call_under_the_cache_fails(stage: Stage, name: str, fault: Fault, tried: Callable[..., None]) -> None:
-    sweep(stage, name, fault, "cache", tried, PLACES)
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_call_under_the_cache_fails(stage: Stage, name: str, tried: Callable[..., None]) -> None:
+    sweep(stage, name, "cache", tried, FEW)
 
 
-@pytest.mark.parametrize(("name", "fault"), UNDER_DATA, ids=lambda value: getattr(value, "name", value))
-def test_a_call_under_the_images_fails(stage: Stage, name: str, fault: Fault, tried: Callable[..., None]) -> None:
-    sweep(stage, name, fault, "data", tried, PLACES)
-
-
-@pytest.mark.long
-@pytest.mark.parametrize(("name", "fault"), UNDER_CACHE, ids=lambda value: getattr(value, "name", value))
-def test_every_call_under_the_cache_fails(stage: Stage, name: str, fault: Fault, tried: Callable[..., None]) -> None:
-    sweep(stage, name, fault, "cache", tried, 0)
+@pytest.mark.parametrize("name", OF_DATA)
+def test_a_call_under_the_images_fails(stage: Stage, name: str, tried: Callable[..., None]) -> None:
+    sweep(stage, name, "data", tried, FEW)
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("name", "fault"), UNDER_DATA, ids=lambda value: getattr(value, "name", value))
-def test_every_call_under_the_images_fails(stage: Stage, name: str, fault: Fault, tried: Callable[..., None]) -> None:
-    sweep(stage, name, fault, "data", tried, 0)
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_call_at_every_place_under_the_cache_fails(stage: Stage, name: str, tried: Callable[..., None]) -> None:
+    sweep(stage, name, "cache", tried)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", OF_DATA)
+def test_a_call_at_every_place_under_the_images_fails(stage: Stage, name: str, tried: Callable[..., None]) -> None:
+    sweep(stage, name, "data", tried)

@@ -21,7 +21,7 @@ from vitscope.errors import StoreError
 from vitscope.store import lock as locking
 from vitscope.store.lock import lock
 from vitscope.store.reader import Cache, Run
-from vitscope.tui import library
+from vitscope.tui import readers
 from vitscope.tui.library import Failure, Item
 
 PLACES = {"start": 0.0, "header": 0.04, "middle": 0.5, "end": 1.0}
@@ -138,7 +138,7 @@ def looked_at(run: Run | None, metric: str, path: Path, before: list[object]) ->
 
 def items(run: Run, metric: str) -> list[object]:
     asked = [Item(run=run.folder, others=(run.folder,), **fields) for fields in ITEMS[metric]]
-    return [library.read(run, item) for item in asked]
+    return [readers.read(run, item) for item in asked]
 
 
 def same(one: Any, other: Any) -> bool:

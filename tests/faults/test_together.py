@@ -21,7 +21,7 @@ from vitscope.store.lock import lock
 from vitscope.store.process import Owner
 from vitscope.store.reader import Cache
 from vitscope.store.writer import RunWriter
-from vitscope.tui import library
+from vitscope.tui import readers
 from vitscope.tui.library import Failure, Item, Listing
 
 GIVEN = ("extract", "--quiet", "--model", jobs.UNTRAINED, "--image-size", "64", "--gallery", "2")
@@ -125,7 +125,7 @@ def test_a_writer_while_the_browser_reads(tmp_path: Path, tried: Callable[..., N
     """Results disappear and come back in one step: what is read is whole, or said to be missing."""
     folder = synthetic.write(tmp_path)
     run = Cache(tmp_path).find("synthetic")
-    before = {kind: library.read(run, Item(kind, folder)) for kind in ITEMS}
+    before = {kind: readers.read(run, Item(kind, folder)) for kind in ITEMS}
     assert not any(isinstance(value, Failure) for value in before.values())
     kept = np.array(run.array("attention"))
     mapped = run.array("attention")
@@ -133,7 +133,7 @@ def test_a_writer_while_the_browser_reads(tmp_path: Path, tried: Callable[..., N
     with lock(folder):
         for metric in ("attention", "distance", "gallery"):
             writer.drop_result(metric, 1)
-            values = {kind: library.read(run, Item(kind, folder)) for kind in ITEMS}
+            values = {kind: readers.read(run, Item(kind, folder)) for kind in ITEMS}
             for kind, value in values.items():
                 assert isinstance(value, Failure) or type(value) is type(before[kind])
             tried("writers", "right")
@@ -145,13 +145,13 @@ def test_a_cache_deleted_under_the_browser(tmp_path: Path, tried: Callable[..., 
     folder = synthetic.write(tmp_path / "cache")
     run = Cache(tmp_path / "cache").find("synthetic")
     if when == "opened":
-        assert not isinstance(library.read(run, Item("maps", folder)), Failure)
+        assert not isinstance(readers.read(run, Item("maps", folder)), Failure)
     shutil.rmtree(tmp_path / "cache")
     for kind in ITEMS:
-        value = library.read(run, Item(kind, folder))
+        value = readers.read(run, Item(kind, folder))
         assert isinstance(value, Failure) or kind in {"info", "numbers"}, (kind, value)
         assert "gone" in str(value) or "missing" in str(value) or kind == "info", (kind, value)
-    again = library.listing(tmp_path / "cache")
+    again = readers.listing(tmp_path / "cache")
     assert isinstance(again, Listing)
     assert again.runs == ()
     tried("writers", "refused")

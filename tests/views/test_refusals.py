@@ -9,6 +9,7 @@ from tests import synthetic
 from vitscope import catalog
 from vitscope.errors import DamagedError, NotMeasured, ViewError
 from vitscope.store.reader import Cache, Run
+from vitscope.store.writer import Measured, RunWriter
 from vitscope.views import Options, View
 
 NEEDS = {
@@ -118,11 +119,13 @@ def test_arrays_of_another_shape_are_damage(name, tmp_path):
 
 def test_numbers_that_do_not_exist_stay(tmp_path):
     run = write(tmp_path)
-    for metric, name in (("distance", "mean"), ("spatial-attention", "mean"), ("attention", "mean")):
-        path = run.folder / f"{metric}@1" / f"{name}.npy"
-        values = np.load(path)
-        values[0, 1] = np.nan
-        np.save(path, values)
+    writer = RunWriter(tmp_path, run.spec, {})
+    for metric in ("distance", "spatial-attention", "attention"):
+        result = run.result(metric)
+        values = {name: np.array(result.array(name)) for name in result.arrays}
+        values["mean"][0, 1] = np.nan
+        arrays = {name: Measured(values[name], info.dims, info.unit) for name, info in result.arrays.items()}
+        writer.put_result(metric, 1, arrays, result.images, result.coords)
     assert np.isnan(show("distance", run).values[0, 1])
     assert np.isfinite(show("distance", run).values[0, 0])
     assert np.isnan(show("aligned", run, layer=0, head=1).values).all()

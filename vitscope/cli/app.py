@@ -21,8 +21,11 @@ from vitscope.cli.talk import Talk, clean, fail
 from vitscope.errors import VitscopeError
 
 INTERRUPTED = "interrupted; what was finished is kept: run the same command again to go on"
-PATHS = {errno.ENAMETOOLONG, errno.EACCES, errno.EPERM, errno.ELOOP, errno.EIO, errno.ESTALE}
-"""What the system says of a path that was typed or met on the way, and no mistake of the program's."""
+FULL = {errno.ENOSPC, errno.EDQUOT}
+OF_PATHS = {errno.ENAMETOOLONG, errno.EACCES, errno.EPERM, errno.ELOOP, errno.EROFS, errno.EFBIG, errno.ETXTBSY}
+OF_DEVICES = {errno.EIO, errno.ESTALE, errno.ENXIO, errno.ENODEV, errno.ETIMEDOUT, errno.EMFILE, errno.ENFILE}
+REFUSALS = FULL | OF_PATHS | OF_DEVICES
+"""What the system says of a path or a device that was typed or met on the way, and no mistake of the program's."""
 EPILOG = """\
 Exit codes: 0 done · 1 a failure that the message explains · 2 wrong usage · 130 interrupted, progress kept.
 Results go to stdout, messages to stderr; NO_COLOR and pipes are honoured."""
@@ -52,9 +55,9 @@ class Program(TyperGroup):
             _failed(str(error), error.exit_code)
             raise typer.Exit(error.exit_code) from None
         except OSError as error:
-            if error.errno not in PATHS or error.filename is None:
+            if error.errno not in REFUSALS or (error.filename is None and error.errno in FULL):  # the last is stdout's
                 raise
-            _failed(f"{os.fsdecode(error.filename)} cannot be used: {error.strerror}.", 1)
+            _failed(_refusal(error), 1)
             raise typer.Exit(1) from None
         except KeyboardInterrupt:
             _failed(INTERRUPTED, 130)
@@ -63,6 +66,14 @@ class Program(TyperGroup):
             if not (hasattr(error, "exit_code") or isinstance(error, typer.Abort)):  # else Typer's own ways out
                 broken(error)
             raise _quoted(error)  # noqa: B904 (it is the same)
+
+
+def _refusal(error: OSError) -> str:
+    """The sentence for what the system says, of a file that it names or of nothing in particular."""
+    more = "; let it open more, as `ulimit -n 4096` does" if error.errno == errno.EMFILE else ""
+    if error.filename is None:
+        return f"the system does not let it go on: {error.strerror}{more}; what was finished is kept."
+    return f"{os.fsdecode(error.filename)} cannot be used: {error.strerror}{more}."
 
 
 def _failed(sentence: str, code: int) -> None:
@@ -158,7 +169,7 @@ def main() -> None:
         hang_up()
         raise SystemExit(0) from None
     except OSError as error:
-        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+        if error.errno not in FULL:
             sys.excepthook = last_words
             raise
         hang_up()
