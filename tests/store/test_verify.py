@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,20 @@ def test_a_file_cut_short_grown_or_missing_is_found_and_named(run, kind):
         else:
             assert len(problems) == 1, (content, problems)
             assert str(path) in problems[0]
+
+
+@pytest.mark.parametrize("left", ["folder", "nothing"])
+def test_a_result_that_a_finished_run_has_measured_and_lost_is_missed(writer, run, left):
+    """Without its result.json, which commits it, a metric has never been: unless run.json says that it has."""
+    writer.update(finished=None, passes=[{"metrics": ["distance", "gallery"]}])
+    path = run.folder / "distance@1" / "result.json"
+    path.unlink() if left == "folder" else shutil.rmtree(path.parent)
+    assert verify(run) == []  # a restart that was killed is unfinished, and so is no damage
+    writer.update(finished="2026-01-01T00:00:00+00:00")
+    (problem,) = verify(run)
+    assert f"{run.folder}/distance@{1 if left == 'folder' else '*'}/result.json is missing" in problem
+    writer.update(passes=[{"metrics": 3}, None])
+    assert verify(run) == []
 
 
 def test_all_problems_are_told(run):

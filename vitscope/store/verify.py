@@ -10,11 +10,11 @@ from pathlib import Path
 
 from vitscope.errors import StoreError
 from vitscope.store.arrays import check_bytes, open_array
-from vitscope.store.files import discard, is_temporary, read_json, unwritable
-from vitscope.store.layout import LOCK, RUN, SHARDS, split_key
+from vitscope.store.files import discard, is_temporary, read_json, unreadable, unwritable
+from vitscope.store.layout import LOCK, RESULT, RUN, SHARDS, split_key
 from vitscope.store.lock import lock
 from vitscope.store.parts import StoredFile, parse, rows_of, states_of
-from vitscope.store.reader import Run, listed, load_result, load_run, looks_like_run, result_folders
+from vitscope.store.reader import Run, listed, load_result, load_run, looks_like_run, metric_folders, result_folders
 from vitscope.store.text import printable, shown
 
 
@@ -23,7 +23,7 @@ def verify(run: Run | Path) -> list[str]:
     folder = run.folder if isinstance(run, Run) else run
     problems: list[str] = []
     try:
-        load_run(folder)
+        problems += _lost(load_run(folder))
     except StoreError as error:
         problems.append(str(error))
     if not folder.is_dir():
@@ -37,6 +37,20 @@ def verify(run: Run | Path) -> list[str]:
         for info in result.arrays.values():
             problems += _differs(place / info.file, info) or _problem(lambda p=place, i=info: open_array(p / i.file, i))
     return problems + _pending(folder / SHARDS)
+
+
+def _lost(run: Run) -> list[str]:
+    """One sentence for each metric that a finished run has measured and whose result.json is not there."""
+    passes = run.facts.get("passes")
+    if not run.complete or not isinstance(passes, list):
+        return []
+    named = [one.get("metrics") for one in passes if isinstance(one, dict)]
+    measured = {name for names in named if isinstance(names, list) for name in names if isinstance(name, str)}
+    folders = {key[0]: folder for folder in metric_folders(run.folder) if (key := split_key(folder.name))}
+    there = {folder.name for folder in result_folders(run.folder)}
+    lost = sorted(name for name in measured if not any(key.startswith(f"{name}@") for key in there))
+    places = [folders.get(name, run.folder / f"{name}@*") / RESULT for name in lost]
+    return [str(unreadable(place, FileNotFoundError())) for place in places]
 
 
 def size(run: Run | Path) -> int:
