@@ -12,7 +12,7 @@ import pytest
 from tests import synthetic
 from tests.cli.conftest import one_sentence
 from vitscope import catalog
-from vitscope.cli.extract import image_size, metric_names
+from vitscope.cli.extract import _name, image_size, metric_names
 from vitscope.errors import DataError, ModelError, UnknownName
 from vitscope.store.reader import Cache
 
@@ -199,6 +199,11 @@ def test_one_checkpoint_is_for_one_model(vitscope, stand, tmp_path):
     done = vitscope("extract", "-m", "mae", "-m", "dino", "--checkpoint", "w.pth", "--data", tmp_path)
     assert done.code == 2
     assert stand.asked == []
+
+
+def test_a_cache_that_is_lost_when_all_is_measured_takes_nothing_back(tmp_path):
+    (tmp_path / "cache").touch()  # no folder to list
+    assert _name("mae", tmp_path / "cache" / "mae-photos-12345678") == "mae-photos-12345678"
 
 
 def test_metric_names_in_words():

@@ -34,6 +34,7 @@ from vitscope.cli.record import begin as record
 from vitscope.cli.talk import Talk
 from vitscope.cli.together import Shard, answer, begin, check_alone, in_turn, part_of, summarise_part
 from vitscope.cli.watch import watch, where_time_went
+from vitscope.errors import StoreError
 
 if TYPE_CHECKING:
     from vitscope.run.extract import Report
@@ -267,12 +268,18 @@ def summarise(talk: Talk, model: str, report: Report, cache: Path | None) -> Non
 
 
 def _name(model: str, folder: Path) -> str:
-    """What `show` and `browse` call the run in `folder`: the model, or the folder where another run has that name."""
+    """What `show` and `browse` call the run in `folder`: the model, or the folder where another run has that name.
+
+    The folder, too, where the cache cannot be read any more: what was measured is measured.
+    """
     from vitscope.store.reader import Cache
 
-    store = Cache(folder.parent)
-    others = any(run.model == model and run.folder != folder and not run.spec.task for run in store.runs())
-    return folder.name if others and store.find(model).folder != folder else model
+    try:
+        store = Cache(folder.parent)
+        others = any(run.model == model and run.folder != folder and not run.spec.task for run in store.runs())
+        return folder.name if others and store.find(model).folder != folder else model
+    except StoreError:
+        return folder.name
 
 
 def _done(report: Report) -> str:
