@@ -12,10 +12,12 @@ import json
 import math
 import os
 import stat
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from typing import BinaryIO
 
 import numpy as np
@@ -26,9 +28,9 @@ from vitscope.store.files import CHUNK, atomic, damaged, digest, digest_of, open
 from vitscope.store.parts import DTYPES, ArrayInfo, ShardState, StoredFile
 
 _NPY = b"\x93NUMPY\x01\x00"  # version 1.0 of the format: two bytes of header length follow
-_proven: dict[
-    tuple[int, int], tuple[int, int, int, str]
-] = {}  # device, inode -> size, times and checksum when compared
+_Place = tuple[int, int]  # device, inode
+_proven: dict[_Place, tuple[int, int, int, str]] = {}  # size, times and checksum when compared
+_proving: defaultdict[_Place, Lock] = defaultdict(Lock)  # two threads that want a file do not both read all of it
 _SAFETENSORS = {name: f"{name[0].upper()}{np.dtype(name).itemsize * 8}" for name in DTYPES} | {"bool": "BOOL"}
 
 
@@ -146,11 +148,12 @@ def prove(path: Path, stored: StoredFile) -> None:
 def _prove(path: Path, file: BinaryIO, stored: StoredFile) -> None:
     """`prove`, of a file that is open."""
     found = os.fstat(file.fileno())
-    if _proven.get(_place(found)) == _as_found(found, stored):
-        return
-    if digest_of(file) != stored.sha256:
-        raise damaged(path, "it does not match its checksum")
-    _proven[_place(found)] = _as_found(found, stored)
+    with _proving[_place(found)]:
+        if _proven.get(_place(found)) == _as_found(found, stored):
+            return
+        if digest_of(file) != stored.sha256:
+            raise damaged(path, "it does not match its checksum")
+        _proven[_place(found)] = _as_found(found, stored)
 
 
 def _written(path: Path, stored: StoredFile) -> None:
@@ -160,7 +163,7 @@ def _written(path: Path, stored: StoredFile) -> None:
         _proven[_place(found)] = _as_found(found, stored)
 
 
-def _place(found: os.stat_result) -> tuple[int, int]:
+def _place(found: os.stat_result) -> _Place:
     return found.st_dev, found.st_ino
 
 
