@@ -55,10 +55,15 @@ def test_an_image_is_that_on_the_screen_or_the_mean(walker):
     np.testing.assert_allclose(np.squeeze(views(walker)[0].values), mean, rtol=1e-3)
 
 
-def test_attention_received_is_not_written_as_attention_given(walker):
-    walker.press("enter", "enter", "r")
-    with pytest.raises(VitscopeError, match="what they receive"):
-        views(walker)
+@pytest.mark.parametrize("page", ["head", "layer", "image", "models"])
+def test_attention_received_is_written_as_it_is_drawn(walker, page):
+    walker.press("enter", "enter", "space", "r", *{"layer": "L", "image": "i", "models": "="}.get(page, ""))
+    run, state = walker.book.run(walker.state), walker.state
+    maps = walker.book.maps(state, run, image=state.image if page == "image" else None)
+    every = {view.model: view for view in views(walker)}
+    shown = maps.patches[state.layer] if page in {"layer", "models"} else maps.patches[state.layer, state.head]
+    np.testing.assert_allclose(every[run.model].values, shown, rtol=1e-6)
+    assert "to patch" in every[run.model].title
 
 
 @pytest.mark.parametrize("keys", [(), ("enter", "X"), ("enter", "T"), ("enter", "U"), ("enter", "R")])
@@ -129,3 +134,17 @@ async def test_from_the_key_to_the_file(cache, tmp_path, monkeypatch):
     assert "all heads" not in pictures[0].read_text()  # words are texts of their own
     assert ">heads<" in pictures[0].read_text()
     assert (memory.folder() / "copied.txt").read_text().startswith("model,layer,head,distance")
+
+
+def test_heads_that_were_found_are_written_in_their_order(walker):
+    walker.press("enter", "/", *"sort:-distance layer:2", "enter")
+    [view] = views(walker)
+    rows = list(csv.DictReader(io.StringIO(content([view], ".csv").decode())))
+    spots = walker.book.facts(walker.state).found
+    assert [row["place"] for row in rows] == [f"small/{spot.layer + 1}/{spot.head + 1}" for spot in spots]
+    distances = [float(row["distance"]) for row in rows]
+    assert len(rows) == 4
+    assert distances == sorted(distances, reverse=True)
+    walker.press("/", *" layer:9", "enter")
+    with pytest.raises(VitscopeError, match="no head fits"):
+        views(walker)

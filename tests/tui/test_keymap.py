@@ -112,3 +112,8 @@ def test_all_keys_are_listed(settings):
     assert next(line for line in lines if line.startswith("zoom ")).split()[1] == "Z"
     assert any(line.startswith("interrupt  ") and line.endswith("everywhere") for line in lines)
     assert Path(config.path()).exists()
+
+
+def test_the_help_names_the_table_of_keys():
+    done = CliRunner().invoke(app, ["browse", "--help"])
+    assert "A table [keys] in the file of settings" in " ".join(done.output.split())

@@ -40,7 +40,7 @@ def test_places_are_read(place, parts):
     kind=st.sampled_from(["cls", "spatial", "patch"]), patch=st.tuples(st.integers(0, 3), st.integers(0, 3)),
     flags=st.fixed_dictionaries({n: st.booleans() for n in ("received", "averaged", "log", "corrected")}),
     scale=st.sampled_from(SCALES), quantity=st.sampled_from(NUMBERS), column=st.integers(0, 30),
-    score=st.text(max_size=8), other=st.sampled_from([None, "small-1", "small-2"]),
+    score=st.text(max_size=8).filter(str.isprintable), other=st.sampled_from([None, "small-1", "small-2"]),
 )  # fmt: skip
 def test_a_place_in_words_leads_back_to_the_same_page(
     view, layer, head, image, kind, patch, flags, scale, quantity, column, score, other
@@ -115,3 +115,9 @@ def test_an_image_that_this_model_did_not_keep_is_left_out_of_the_place():
     assert spelled(replace(far, run="bare-3", image=0), KNOWN) == "bare/1/1@head"
     for state in (far, replace(far, run="bare-3")):
         assert resolved(spelled(state, KNOWN), KNOWN, State()).view == "head"
+
+
+def test_a_name_of_many_runs_names_some_of_them():
+    many = [Known(f"vit-{number}", f"vit-{number}", SMALL, 0) for number in range(30)]
+    with pytest.raises(ViewError, match=r"any of 30: vit-0, .*vit-5 …: type more"):
+        known_as("vit", many)

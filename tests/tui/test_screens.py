@@ -13,9 +13,12 @@ from tests import synthetic
 from tests.tui.walker import Walker
 from vitscope.store.reader import Cache
 from vitscope.tui.bindings import BINDINGS, EVERYWHERE
+from vitscope.tui.book import Book
 from vitscope.tui.render.surface import HALF
+from vitscope.tui.screens import draw
 from vitscope.tui.screens.dots import ticks
 from vitscope.tui.screens.head import layout
+from vitscope.tui.state import State
 
 SIZES = [(40, 12), (80, 24), (100, 30), (120, 40), (200, 50)]
 WAYS = {
@@ -305,3 +308,10 @@ def test_grids_of_any_shape_are_drawn(tmp_path, grid):
         walker.press(*keys)
         for size in SIZES:
             walker.page(*size)
+
+
+def test_before_the_cache_was_looked_through_no_run_is_said_to_be_gone():
+    state = State(trail=("runs", "overview", "head"), run="mae-1", kind="cls")
+    text = draw(state, Book(), 80, 24, "mono").text()
+    assert "reading the cache" in text
+    assert "not in the cache" not in text

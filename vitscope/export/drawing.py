@@ -10,6 +10,8 @@ import numpy as np
 
 from vitscope.export.style import SERIES, plain
 
+LEVEL = 6  # characters of a name that stands level below an axis
+
 Box = tuple[float, float, float, float]  # left, bottom, width, height as shares of the figure
 
 
@@ -46,9 +48,19 @@ def bar_axes(axes: Any, heights: np.ndarray, names: Sequence[Any], dim: str) -> 
     axes.grid(axis="y")
     axes.bar(np.arange(len(heights)), heights, width=0.8, color=SERIES[0], linewidth=0)
     shown = some(list(range(len(names))), 16)
-    axes.set_xticks(shown, [plain(str(names[index])) for index in shown])
+    axes.set_xticks(shown, [plain(str(names[index])) for index in shown], rotation=90 if upright(names) else 0)
     axes.set_xlabel(dim, labelpad=1)
     axes.set_xlim(-0.7, len(heights) - 0.3)
+
+
+def upright(names: Sequence[Any]) -> float:
+    """Inches that names need below an axis where they are turned, since beside each other they would overlap; else 0.
+
+    >>> upright([1, 2, 3]), upright(["mae/7/3", "mae/11/12"]) > 0
+    (0.0, True)
+    """
+    longest = max((len(str(name)) for name in names), default=0)
+    return 0.0 if longest <= LEVEL else 0.07 * longest
 
 
 def some(places: Sequence[Any], most: int) -> list[Any]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from vitscope.export.columns import SPREAD
 from vitscope.export.data import TAG
-from vitscope.export.drawing import Box, Drawing, bar_axes, colour_bar, inside, some
+from vitscope.export.drawing import Box, Drawing, bar_axes, colour_bar, inside, some, upright
 from vitscope.export.heat import number, unit_name
 from vitscope.export.style import DIVERGING, SEQUENTIAL, SERIES, plain, unit_label
 from vitscope.views import Column, View
@@ -29,7 +29,8 @@ def panels(view: View, columns: dict[str, Column]) -> Drawing:
         return _list(columns)
     shape = next(iter(columns.values())).values.shape
     wide = 1.25 + max(CELL * shape[1], 0.9) if len(shape) == 2 else 2.4
-    high = 0.65 + max(CELL * shape[0], 0.6) if len(shape) == 2 else 1.4
+    turned = upright(view.coords[view.dims[0]]) if len(shape) == 1 else 0.0
+    high = 0.65 + max(CELL * shape[0], 0.6) if len(shape) == 2 else 1.4 + turned
     many = min(ACROSS, len(columns))
     rows = -(-len(columns) // many)
 
@@ -38,7 +39,7 @@ def panels(view: View, columns: dict[str, Column]) -> Drawing:
             row, place = divmod(index, many)
             left, bottom = box[0] + box[2] * place / many, box[1] + box[3] * (rows - 1 - row) / rows
             cell = (left, bottom, box[2] / many, box[3] / rows)
-            axes = part.add_axes(inside(cell, 0.5, 0.4, 0.75 if len(shape) == 2 else 0.2, 0.25, wide, high))
+            axes = part.add_axes(inside(cell, 0.5, 0.4 + turned, 0.75 if len(shape) == 2 else 0.2, 0.25, wide, high))
             unit = unit_label("1" if column.unit == TAG else column.unit)
             axes.set_title(f"{plain(name.replace('_', ' '))}{unit}", fontsize=8)
             _panel(part, axes, view, column)
@@ -78,7 +79,11 @@ def _tags(axes: Any, view: View, values: np.ndarray) -> None:
     axes.set(xlim=(-0.5, grid.shape[1] - 0.5), ylim=(grid.shape[0] - 0.5, -0.5), aspect="equal")
     patches = [Patch(color=colours[kind], label=plain(kind)) for kind in kinds]
     beside = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.05)}
-    below = {"loc": "upper left", "bbox_to_anchor": (-0.1, -2.1), "ncols": 3}
+    below = {
+        "loc": "upper left",
+        "bbox_to_anchor": (-0.1, -2.1 if not upright(view.coords[view.dims[-1]]) else 4.5),
+        "ncols": 3,
+    }
     style = {"fontsize": 5, "handlelength": 0.8, "handleheight": 0.8, "handletextpad": 0.4, "columnspacing": 0.8}
     axes.legend(handles=patches, **(beside if values.ndim == 2 else below), **style)
     _places(axes, view)
@@ -102,7 +107,8 @@ def _places(axes: Any, view: View) -> None:
         axes.set_ylabel("layer", labelpad=1)
     for dim, set_ticks in (("layer", axes.set_yticks), ("head", axes.set_xticks)):
         shown = some(list(range(len(names.get(dim, [])))), 8)
-        set_ticks(shown, [str(names[dim][index]) for index in shown])
+        labels = [plain(str(names[dim][index])) for index in shown]
+        set_ticks(shown, labels, rotation=90 if dim == "head" and upright(labels) else 0)
 
 
 def _list(columns: dict[str, Column]) -> Drawing:

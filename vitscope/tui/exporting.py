@@ -9,20 +9,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from vitscope import catalog
 from vitscope.config import at_home
 from vitscope.errors import ViewError, VitscopeError
 from vitscope.spec import slug
 from vitscope.store.reader import Cache, Run
 from vitscope.store.text import printable
-from vitscope.tui.book import Book, shown_score
+from vitscope.tui.book import Book
 from vitscope.tui.command import Option
-from vitscope.tui.curves import Score
 from vitscope.tui.prompt import prompt
 from vitscope.tui.state import Facts, State
-from vitscope.views import Column, Options, View
+from vitscope.views import Options, View
 
 SUFFIXES = {
     ".svg": "a figure, its text kept as text",
@@ -91,11 +88,25 @@ def plan(state: State, book: Book) -> Callable[[], list[View]]:
     run = book.run(state)
     if run is None or state.view in {"runs", "info"}:
         raise ViewError("there are no numbers on this page: S keeps a picture of it.")
-    if state.view == "curves":
-        view = _curves(state, book, run)
-        return lambda: [view]
+    drawn = _drawn(state, book, run)
+    if drawn:
+        return lambda: drawn
     shown, cache = behind(state, book, run), run.folder.parent
     return lambda: _made(shown, cache)
+
+
+def _drawn(state: State, book: Book, run: Run) -> list[View]:
+    """The views of a page that `show` has none for."""
+    from vitscope.tui import onscreen  # noqa: PLC0415 (pages know the bindings, and those this module)
+
+    if state.view == "curves":
+        return [onscreen.curves(state, book, run)]
+    if state.view == "find":
+        return [onscreen.found(state, book, run)]
+    image = state.view == "images" or (state.view == "image" and not state.averaged)
+    if BEHIND.get(state.view) is _attention and (state.received or (image and state.image < 0)):
+        return onscreen.attention(state, book, run)
+    return []
 
 
 def content(views: Sequence[View], suffix: str) -> bytes:
@@ -162,10 +173,6 @@ def _results(_state: State, book: Book, _run: Run) -> Shown:
 
 
 def _attention(state: State, book: Book, run: Run) -> Shown:
-    if state.received:
-        raise ViewError(
-            "what is written is attention that tokens give, and this page shows what they receive: r first."
-        )
     query = {"cls": "cls", "register": "cls", "spatial": "spatial", "patch": ""}[state.kind]
     if state.patch is not None:
         query = query or f"{state.patch[0] + 1},{state.patch[1] + 1}"
@@ -174,8 +181,6 @@ def _attention(state: State, book: Book, run: Run) -> Shown:
     head = None if state.view == "layer" else state.head
     image = None
     if state.view == "images" or (state.view == "image" and not state.averaged):
-        if state.image < 0:
-            raise ViewError("an image that was opened live is not in the cache: S keeps a picture of the page.")
         image = book.gallery(state)[state.image]
     return Shown("attention", (run,), Options(layer=state.layer, head=head, query=query, image=image))
 
@@ -193,34 +198,6 @@ BEHIND: dict[str, Callable[[State, Book, Run], Shown]] = {
 def _peers(state: State, book: Book, run: Run) -> tuple[Run, ...]:
     found = (book.listing.run(peer.name) if book.listing else None for peer in book.peers(state, run))
     return tuple(each for each in found if each is not None)
-
-
-def _curves(state: State, book: Book, run: Run) -> View:
-    """The number on the page of tasks, a line a model; shorter ones end in NaN."""
-    scores = book.scores(run)
-    if not isinstance(scores, dict) or not scores:
-        raise ViewError("no task has been evaluated in this cache: there is nothing to write.")
-    name = shown_score(state, scores)
-    score: Score = scores[name]
-    deep = max(map(len, score.values), default=0)
-    values = np.full((len(score.values), deep), np.nan)
-    for row, found in zip(values, score.values, strict=True):
-        row[: len(found)] = found
-    return View(
-        name="curves",
-        title=f"{name}, layer by layer",
-        model=", ".join(score.models),
-        dataset=score.dataset,
-        images=run.images,
-        unit="",
-        protocol=run.spec.protocol,
-        dims=("model", "layer"),
-        coords={"model": list(score.models), "layer": list(range(1, deep + 1))},
-        values=None,
-        columns={slug(name): Column(values=values, unit="1")},
-        spec={},
-        notes=[],
-    )
 
 
 def refused(state: State, text: str, error: VitscopeError) -> State:

@@ -7,13 +7,13 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
 
-from vitscope.store.layout import SHARDS
+from vitscope.store.layout import RUN, SHARDS
 from vitscope.tui.library import Item
 
 PERIOD = 3.0  # seconds between two looks
 
 Marks = Mapping[str, tuple[tuple[str, int], ...]]
-"""When the folders of every run last changed, by the run's folder."""
+"""When the folders of every run, and what it says of itself, last changed, by the run's folder."""
 
 ALWAYS = ("table", "curves", "info")  # items that depend on which evaluations there are
 
@@ -25,7 +25,7 @@ def marks(cache: Path) -> Marks:
 
 def _run(run: os.DirEntry[str]) -> tuple[tuple[str, int], ...]:
     inside = ((entry.name, _when(entry)) for entry in _folders(Path(run.path)) if entry.name != SHARDS)
-    return (("", _when(run)), *sorted(inside))
+    return (("", _when(run)), (RUN, _when(Path(run.path, RUN))), *sorted(inside))
 
 
 def _folders(folder: Path) -> list[os.DirEntry[str]]:
@@ -36,7 +36,7 @@ def _folders(folder: Path) -> list[os.DirEntry[str]]:
         return []
 
 
-def _when(entry: os.DirEntry[str]) -> int:
+def _when(entry: os.DirEntry[str] | Path) -> int:
     try:
         return entry.stat().st_mtime_ns
     except OSError:

@@ -23,6 +23,7 @@ from vitscope.tui.features import BRANCHES, TOKENS
 from vitscope.tui.state import SCALES, Known, State, View, opened
 
 VIEWS: tuple[View, ...] = get_args(View)
+NAMED = 6  # runs of a name that means several
 _VIEW = re.compile(r"(?P<rest>.*)@(?P<view>[a-z-]+)(?::(?P<image>\d{1,9}))?")
 
 
@@ -125,7 +126,8 @@ def known_as(name: str, known: Sequence[Known]) -> Known:
         [run for run in known if name and run.name.startswith(name)],
     ):
         if len({run.model for run in same}) > 1:
-            raise ViewError(f"{printable(name)!r} could be any of {', '.join(run.name for run in same)}: type more.")
+            some = ", ".join(run.name for run in same[:NAMED]) + (" …" if len(same) > NAMED else "")
+            raise ViewError(f"{printable(name)!r} could be any of {len(same)}: {some}: type more.")
         if same:
             return min(same, key=lambda run: run.lesser)
     raise UnknownName("model", name, dict.fromkeys(run.model for run in known))

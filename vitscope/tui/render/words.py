@@ -116,6 +116,17 @@ def counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}".replace(",", " ")
 
 
+def clipped(text: str, width: int, lines: int) -> list[str]:
+    """`text` in at most so many lines; where it goes on, the last one says so.
+
+    >>> clipped("one, two, three, four", 10, 2), clipped("one, two", 10, 2)
+    (['one, two,', 'three, …'], ['one, two'])
+    """
+    return textwrap.wrap(
+        text, max(8, width), break_long_words=True, break_on_hyphens=False, max_lines=lines, placeholder=" …"
+    ) or [""]
+
+
 def wrap(text: str, width: int) -> list[str]:
     """`text` in lines of at most `width` characters."""
     return textwrap.wrap(text, max(8, width), break_long_words=True, break_on_hyphens=False) or [""]

@@ -55,7 +55,7 @@ def draw(state: State, book: Book, width: int, height: int, depth: Depth) -> Sur
     """The whole screen for a state."""
     surface = Surface(width, height, theme(depth, light=state.light, palette=state.palette))
     header(surface, state, book)
-    page = keys.draw if state.help else PAGES[state.view]
+    page = keys.draw if state.help else PAGES[state.view if book.listing else "runs"]  # which says that it reads
     page(surface, body(surface), state, book)
     footer(surface, state)
     command.draw(surface, state, book)

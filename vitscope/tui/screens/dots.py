@@ -13,6 +13,7 @@ from vitscope.tui.render.words import number
 
 LEFT = 5  # columns for the numbers of layers
 RIGHT = 9  # columns of a number beside the plot
+DOT = "●"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,8 +112,8 @@ def _band(surface: Surface, rect: Rect, dots: Dots, layer: int, ends: tuple[floa
 def look(theme: Theme, found: frozenset[tuple[int, int]] | None, place: tuple[int, int], ink: int) -> tuple[str, int]:
     """Character and ink of a head: heads that a search left out are rings, and those that it left over are bright."""
     if found is None:
-        return "●", ink
-    return ("●", theme.text) if place in found else ("○", theme.faint)
+        return DOT, ink
+    return (DOT, theme.text) if place in found else ("○", theme.faint)
 
 
 def _cursor(

@@ -11,10 +11,11 @@ from vitscope.tui import mouse
 from vitscope.tui.book import Book
 from vitscope.tui.library import Listing
 from vitscope.tui.render.surface import Rect, Surface, fit
-from vitscope.tui.render.words import when, wrap
+from vitscope.tui.render.words import clipped, when
 from vitscope.tui.screens.frame import notice
 from vitscope.tui.state import State
 
+DETAIL = 2  # lines of a value below the table
 ROWS = 4  # of the table, which the details of a run may not take from it
 
 
@@ -118,7 +119,7 @@ def _details(surface: Surface, rect: Rect, listing: Listing, state: State) -> in
         rows.append(("skipped", f"{len(skipped)} images that could not be read"))
     y = rect.y + 1
     for label, value in rows:
-        for i, line in enumerate(wrap(value, rect.width - 12)[:2]):
+        for i, line in enumerate(clipped(value, rect.width - 12, DETAIL)):
             if y >= rect.bottom:
                 return y
             surface.write(rect.x + 2, y, "" if i else label, theme.dim)

@@ -100,9 +100,10 @@ def _legend(surface: Surface, rect: Rect, found: Saliency, mode: int) -> int:
         x, y = rect.x - 2, y + 1
     surface.write(x + 2, y, over, theme.dim, width=min(len(over), max(0, rect.right - x - 2)))
     x, y = rect.x, y + 1
-    for mark, text in ((FIXED, "best head"), (ORACLE, "best head of every image"), (MERGED, "all heads merged")):
+    marks = ((FIXED, "best head"), (ORACLE, "best head of every image"), (MERGED, "all heads merged"))
+    for mark, text in (*marks, (dots.DOT, "a head, or how many")):
         if x + len(text) + 2 > rect.right:
             break
-        x = surface.write(x, y, mark, theme.good, bold=True)
+        x = surface.write(x, y, mark, theme.dim if mark == dots.DOT else theme.good, bold=mark != dots.DOT)
         x = surface.write(x + 1, y, text, theme.dim) + 3
     return y + 1
