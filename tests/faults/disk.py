@@ -160,6 +160,9 @@ class File:
             self._disk.open.pop(self._file.fileno(), None)
         self._file.close()
 
+    def __del__(self) -> None:
+        self.close()  # Pillow drops a file whose first bytes it cannot read
+
     def __enter__(self) -> File:
         return self
 
