@@ -117,6 +117,12 @@ def test_a_film_stands_still_where_there_is_something_to_read():
     assert times(("/", "iou", "enter")) == [STILL, STILL, TYPED, TYPED, STILL, STILL]
 
 
+def test_tests_that_the_page_on_security_cites_are_there():
+    cited = set(re.findall(r"`(tests/[^`]+)`", (DOCS / "security.md").read_text()))
+    assert len(cited) > 5
+    assert [path for path in sorted(cited) if not (DOCS.parent / path).exists()] == []
+
+
 def test_every_page_of_the_browser_is_described():
     from vitscope.tui.screens.keys import ABOUT
 

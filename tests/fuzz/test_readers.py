@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.fuzz import guard, mutate, readers
 
-EXAMPLES = 16  # of a reader; of a slow one a quarter
+EXAMPLES = 8  # of a reader; of a slow one a quarter
 REFUSED = {
     "davis-list/out": "is not the name of a video",
     "coco/out": "but must be the name of a file, without a folder",

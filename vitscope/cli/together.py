@@ -6,6 +6,7 @@ import logging
 import os
 import re
 import signal
+import sys
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
@@ -118,7 +119,8 @@ def answer(name: str, report: Report) -> None:
     """The result on stdout: the run's folder, or with --json all that is known of the run."""
     heard(logging.INFO, f"result: {report.folder}")
     if not json_asked():
-        typer.echo(report.folder)
+        folder = str(report.folder)
+        typer.echo(clean(folder) if sys.stdout.isatty() else folder)  # a script needs the name as it is
         return
     emit(
         "result",

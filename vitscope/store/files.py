@@ -126,9 +126,11 @@ def sync_folder(folder: Path) -> None:
             raise
 
 
-def make_folder(folder: Path) -> None:
-    """Create `folder` and its parents unless they are there; StoreError."""
+def make_folder(folder: Path, *, linked: bool = True) -> None:
+    """Create `folder` and its parents unless they are there; StoreError, also for a link unless it may be `linked`."""
     try:
+        if not linked and folder.is_symlink():
+            raise StoreError(f"{shown(folder)} is a link, which nothing is written through: remove it.")
         if folder.is_dir():
             return
         folder.mkdir(parents=True, exist_ok=True)

@@ -150,7 +150,7 @@ class RunWriter:
             metric_key(*(split_key(key) or (key, 0)))
             for values in (*state.values(), *(array.values for array in rows.get(key, {}).values())):
                 storable(values)
-        make_folder(self._shards)
+        make_folder(self._shards, linked=False)
         before = self._committed(shard)
         kept = {key: part for key, part in before.items() if key not in states}
         if len(kept) < len(before):

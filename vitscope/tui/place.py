@@ -158,7 +158,8 @@ def _named(name: str, known: Sequence[Known]) -> str:
     """The shortest name that means the run in the folder `name`."""
     model = next((run.model for run in known if run.name == name), name)
     same = [run for run in known if run.model == model]
-    return model if same and min(same, key=lambda run: run.lesser).name == name else name
+    first = bool(same) and min(same, key=lambda run: run.lesser).name == name
+    return model if first and "?" not in model else name  # what follows a "?" is no part of a name
 
 
 def _inside(count: int, number: int, noun: str, run: Known) -> None:
