@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -45,7 +45,8 @@ def list_(context: typer.Context, cache: CacheFolder = None, quiet: Quiet = Fals
 
     talk = Talk.of(context, quiet=quiet, verbose=verbose)
     store = Cache(cache_folder(cache))
-    runs, broken = store.runs(), _broken_runs(store)
+    runs, problems = store.inventory()
+    broken = _broken_runs(store, problems)
     talk.say(f"cache: {store.folder}")
     if not runs and not broken:
         talk.say("no run yet: make one with `vitscope extract --model mae --data DIR`")
@@ -57,7 +58,7 @@ def list_(context: typer.Context, cache: CacheFolder = None, quiet: Quiet = Fals
     for folder in broken:
         table.add_row(clean(folder.name), "–", bytes_in_words(size(folder)), "broken")
     result(table)
-    for folder, problem in store.broken():
+    for folder, problem in problems:
         talk.warn(f"{clean(folder.name)}: {problem}")
 
 
@@ -79,7 +80,8 @@ def info(
         for problem in _print_run(store.find(run)):
             talk.warn(problem)
         return
-    runs, broken = store.runs(), _broken_runs(store)
+    runs, problems = store.inventory()
+    broken = _broken_runs(store, problems)
     table = _facts()
     table.add_row("folder", clean(str(store.folder)))
     table.add_row("runs", f"{len(runs)}" + (f", and {len(broken)} broken" if broken else ""))
@@ -99,7 +101,8 @@ def verify(
     verbose: Verbose = False,
 ) -> None:
     """Read every byte of a run, or of all runs, and compare it with its checksum; exit code 1 if anything differs."""
-    from vitscope.store.reader import Cache, run_folders
+    from vitscope.store.folders import run_folders
+    from vitscope.store.reader import Cache
     from vitscope.store.verify import verify as check
 
     begin(context, log, lines=lines)
@@ -165,7 +168,7 @@ def remove(
 
 def resolve(store: Any, name: str) -> Path:
     """The folder of the one run called `name`, readable or not; StoreError where it could be several, or none."""
-    from vitscope.store.reader import run_folders
+    from vitscope.store.folders import run_folders
 
     if name in (folders := {folder.name: folder for folder in run_folders(store.folder)}):
         return folders[name]
@@ -186,9 +189,9 @@ def free_space(folder: Path) -> int:
     return shutil.disk_usage(place).free
 
 
-def _broken_runs(store: Any) -> list[Path]:
+def _broken_runs(store: Any, problems: Iterable[tuple[Path, str]]) -> list[Path]:
     """Folders of runs that cannot be read; single results that cannot be are left out."""
-    return [folder for folder, _ in store.broken() if folder.parent == store.folder]
+    return [folder for folder, _ in problems if folder.parent == store.folder]
 
 
 def _table(*names: str, right: tuple[str, ...] = ()) -> Table:

@@ -164,7 +164,7 @@ def _cache(folder: Path) -> Iterator[Check]:
     yield from machine.disk(home)
     try:
         store = Cache(folder)
-        runs, broken = store.runs(), store.broken()
+        runs, broken = store.inventory()
     except VitscopeError as error:
         yield Check("cache", "problem", str(error))
         return

@@ -16,9 +16,9 @@ from vitscope.amounts import bytes_in_words
 from vitscope.errors import VitscopeError
 from vitscope.run.check import Check
 from vitscope.store.files import temporary
+from vitscope.store.folders import run_folders
 from vitscope.store.lock import held
 from vitscope.store.process import Owner
-from vitscope.store.reader import run_folders
 
 SHARED = Path("/dev/shm")  # noqa: S108 (what processes that decode hand images over in)
 LITTLE_SHARED = 1e9  # bytes: eight processes with two batches of 256 crops each hold 0.6 GB

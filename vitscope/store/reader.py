@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,12 +14,11 @@ from vitscope.errors import FormatError, NotMeasured, StoreError
 from vitscope.geometry import Geometry
 from vitscope.spec import Spec, slug
 from vitscope.store.arrays import check_size, open_array, prove
-from vitscope.store.files import damaged, is_link, read_json, unreadable
-from vitscope.store.layout import RESULT, RUN, SHARDS, split_key
+from vitscope.store.files import damaged, is_link, read_json
+from vitscope.store.folders import result_folders, run_folders
+from vitscope.store.layout import RESULT, RUN, split_key
 from vitscope.store.parts import ArrayInfo, geometry_of, parse, result_of, spec_of
 from vitscope.store.text import cleaned, printable, shown
-
-_RUN_NAME = re.compile(r".+-[0-9a-f]{8}")  # Spec.folder
 
 
 @dataclass(frozen=True)
@@ -154,18 +152,27 @@ class Cache:
 
     def runs(self) -> list[Run]:
         """The runs that can be read, newest first."""
-        runs = [run for run, _ in map(_try_run, run_folders(self.folder)) if run]
-        return sorted(runs, key=lambda run: (_when(run.started), run.name), reverse=True)
+        return _newest_first([run for run, _ in map(_try_run, run_folders(self.folder)) if run])
+
+    def inventory(self) -> tuple[list[Run], list[tuple[Path, str]]]:
+        """The runs that can be read, newest first, and what cannot be, each with a sentence.
+
+        That is folders of runs, and of single results in runs that can be. A run is looked at once, and is in one list.
+        """
+        runs: list[Run] = []
+        broken: list[tuple[Path, str]] = []
+        for folder in run_folders(self.folder):
+            run, error = _try_run(folder)
+            if run is None:
+                broken.append((folder, str(error)))
+                continue
+            runs.append(run)
+            broken += [(place, str(error)) for place in result_folders(folder) if (error := _try_result(place))]
+        return _newest_first(runs), broken
 
     def broken(self) -> list[tuple[Path, str]]:
-        """What cannot be read, each with a sentence: folders of runs, and of single results in runs that can be."""
-        found = []
-        for folder in run_folders(self.folder):
-            error = _try_run(folder)[1]
-            places = [] if error else result_folders(folder)
-            found += [(folder, str(error))] if error else []
-            found += [(place, str(error)) for place in places if (error := _try_result(place))]
-        return found
+        """What cannot be read, as `inventory` says it."""
+        return self.inventory()[1]
 
     def find(self, model: str, task: str | None = "") -> Run:
         """The newest run of a model, by the model's name, the last part of it, or the (beginning of the) run's folder.
@@ -203,59 +210,6 @@ class Cache:
         )
 
 
-def run_folders(cache: Path) -> list[Path]:
-    """The folders in `cache` that are runs, readable or not, sorted by name; StoreError if `cache` cannot be listed."""
-    try:
-        entries = listed(cache)
-    except FileNotFoundError:
-        return []
-    except NotADirectoryError:
-        raise StoreError(f"{shown(cache)} is a file, not the folder of a cache: choose another with --cache.") from None
-    except OSError as error:
-        raise unreadable(cache, error) from error
-    return [entry for entry in entries if not entry.name.startswith(".") and looks_like_run(entry)]
-
-
-def looks_like_run(folder: Path) -> bool:
-    """Whether a folder is a run, or what is left of one; other folders in a cache are none of our business."""
-    try:
-        if (folder / RUN).exists():
-            return True
-        return _RUN_NAME.fullmatch(folder.name) is not None and any(
-            path.name == SHARDS or split_key(path.name) for path in listed(folder)
-        )
-    except NotADirectoryError:
-        return False
-    except OSError:  # a run that we may not look into is worth a sentence
-        return _RUN_NAME.fullmatch(folder.name) is not None
-
-
-def metric_folders(run: Path) -> list[Path]:
-    """The folders of a run that are named after a metric, finished or not, sorted by name; StoreError."""
-    try:
-        entries = listed(run)
-    except OSError as error:
-        raise unreadable(run, error) from error
-    return [entry for entry in entries if split_key(entry.name)]
-
-
-def result_folders(run: Path) -> list[Path]:
-    """Those of them that have a result.json, readable or not; StoreError."""
-    return [folder for folder in metric_folders(run) if _has_result(folder)]
-
-
-def _has_result(folder: Path) -> bool:
-    try:
-        return (folder / RESULT).exists()
-    except OSError:  # a result that we may not look at is worth a sentence
-        return True
-
-
-def listed(folder: Path) -> list[Path]:
-    """What is in a folder, sorted by name; OSError."""
-    return sorted(folder.iterdir())
-
-
 def load_run(folder: Path) -> Run:
     """The run in `folder`; DamagedError, FormatError, StoreError."""
     path = folder / RUN
@@ -290,6 +244,10 @@ def _try_result(folder: Path) -> StoreError | None:
     except StoreError as error:
         return error
     return None
+
+
+def _newest_first(runs: list[Run]) -> list[Run]:
+    return sorted(runs, key=lambda run: (_when(run.started), run.name), reverse=True)
 
 
 def _when(started: str) -> float:

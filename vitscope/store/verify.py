@@ -11,10 +11,11 @@ from pathlib import Path
 from vitscope.errors import StoreError
 from vitscope.store.arrays import check_bytes, open_array
 from vitscope.store.files import discard, is_temporary, read_json, unreadable, unwritable
+from vitscope.store.folders import listed, looks_like_run, metric_folders, result_folders
 from vitscope.store.layout import LOCK, RESULT, RUN, SHARDS, split_key
 from vitscope.store.lock import lock
 from vitscope.store.parts import StoredFile, parse, rows_of, states_of
-from vitscope.store.reader import Run, listed, load_result, load_run, looks_like_run, metric_folders, result_folders
+from vitscope.store.reader import Run, load_result, load_run
 from vitscope.store.text import printable, shown
 
 

@@ -23,6 +23,7 @@ from vitscope.store.arrays import (
     write_state,
 )
 from vitscope.store.files import damaged, discard, make_folder, present, read_json, write_json
+from vitscope.store.folders import metric_folders
 from vitscope.store.layout import RESULT, RUN, SHARDS, is_name, metric_key, record_file, split_key, state_file
 from vitscope.store.parts import (
     ArrayInfo,
@@ -36,7 +37,7 @@ from vitscope.store.parts import (
     spec_of,
     states_of,
 )
-from vitscope.store.reader import load_result, metric_folders
+from vitscope.store.reader import load_result
 from vitscope.store.text import shown
 
 _OWN_FACTS = frozenset({"format", "spec", "key", "sha256"})

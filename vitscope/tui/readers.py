@@ -33,9 +33,9 @@ def listing(folder: Path) -> Listing:
     """What is in the cache; never raises for what is wrong with it."""
     try:
         cache = Cache(folder)
-        every = cache.runs()
+        every, problems = cache.inventory()
         runs, evaluations = (tuple(run for run in every if bool(run.spec.task) is task) for task in (False, True))
-        broken = tuple((printable(path.name), sentence) for path, sentence in cache.broken())
+        broken = tuple((printable(path.name), sentence) for path, sentence in problems)
         runs = tuple(run for run in runs if not run.only_vectors)  # made for a task: there is nothing to look at
         measured = {run.folder.name: tuple(run.results()) for run in runs}
     except (VitscopeError, OSError) as error:
