@@ -47,7 +47,7 @@ pytestmark = [pytest.mark.weights, pytest.mark.slow]
 
 MODEL = "timm/vit_small_patch14_dinov2.lvd142m"
 PHOTOGRAPHS = 7
-TOLERANCE = 1e-4
+TOLERANCE = 5e-4  # twelve layers in float32, summed in another order by every kind of processor
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 SAMPLE = [(layer, random.Random(layer).randrange(6)) for layer in (0, 3, 6, 9, 11)]  # heads for the slowest loops
 
@@ -195,7 +195,7 @@ def test_slow_loops_over_heads(run: Run, attention: np.ndarray) -> None:
 
 
 def test_a_model_in_float64_agrees(run: Run, crops: list[Image.Image], trained_checkpoint: Path) -> None:
-    """What float32 costs: attention to within 1e-4 of the largest in its row, numbers of a head to within 1e-4."""
+    """What float32 costs: attention to within TOLERANCE of the largest in its row, numbers of a head alike."""
     exact = attention_of(crops, trained_checkpoint, torch.float64)
     patches = exact[..., 1:, 1:]
     mean = exact.mean(0)

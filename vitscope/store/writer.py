@@ -282,8 +282,7 @@ class RunWriter:
 
     def _usable(self, shard: int, record: dict[str, Any]) -> dict[str, Committed]:
         """The parts of a record whose files are there in their size."""
-        usable = {}
-        path = self._shards / record_file(shard)
+        usable, path = {}, self._shards / record_file(shard)
         try:
             stored = parse(path, states_of, record.get("states"))
             rows = parse(path, rows_of, record.get("rows", {}))
