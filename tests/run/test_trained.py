@@ -47,7 +47,7 @@ pytestmark = [pytest.mark.weights, pytest.mark.slow]
 
 MODEL = "timm/vit_small_patch14_dinov2.lvd142m"
 PHOTOGRAPHS = 7
-TOLERANCE = 5e-4  # twelve layers in float32, summed in another order by every kind of processor
+TOLERANCE = 1e-4
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 SAMPLE = [(layer, random.Random(layer).randrange(6)) for layer in (0, 3, 6, 9, 11)]  # heads for the slowest loops
 
@@ -105,9 +105,26 @@ def attention(crops: list[Image.Image], trained_checkpoint: Path) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
+def exact(crops: list[Image.Image], trained_checkpoint: Path) -> np.ndarray:
+    """Of the same model in float64."""
+    return attention_of(crops, trained_checkpoint, torch.float64)
+
+
+@pytest.fixture(scope="module")
 def spatial(attention: np.ndarray) -> np.ndarray:
     """R of every photograph (I, L, H, P, P)."""
     return attention[..., 1:, 1:] / attention[..., 1:, 1:].sum(-1, keepdims=True)
+
+
+def rounding(attention: np.ndarray, exact: np.ndarray) -> np.ndarray:
+    """What float32 costs on this processor: the largest relative error of attention in each head, (…, L, H, 1, 1).
+
+    Numbers below the smallest of float16 are left out, which no result keeps.
+    """
+    error = np.divide(np.abs(attention - exact), exact, out=np.zeros_like(exact), where=exact > 2**-24)
+    worst = error.max((-2, -1), keepdims=True)
+    assert worst.max() < 10 * TOLERANCE  # else this is no rounding
+    return worst
 
 
 def assert_equal(found: np.ndarray, expected: np.ndarray, scale: np.ndarray | float | None = None) -> None:
@@ -135,13 +152,15 @@ def test_the_run_says_what_it_is(run: Run, photographs: Path) -> None:
     jobs.check_tidy(run)
 
 
-def test_every_number_of_every_head(run: Run, attention: np.ndarray, spatial: np.ndarray) -> None:
+def test_every_number_of_every_head(run: Run, attention: np.ndarray, exact: np.ndarray, spatial: np.ndarray) -> None:
     """All layers, heads, queries and keys, by the definitions in plain numpy."""
     patches = attention[..., 1:, 1:]
     row, column = np.divmod(np.arange(256), 16)
     apart = np.hypot(row[:, None] - row, column[:, None] - column) / 15
-    assert_equal(run.array("attention"), attention.mean(0))
-    assert_equal(run.array("spatial-attention"), spatial.mean(0))
+    mean, close = attention.mean(0), exact.mean(0)
+    assert_equal(run.array("attention"), mean, scale=(1 + rounding(mean, close) / TOLERANCE) * mean)
+    mean, close = spatial.mean(0), (exact[..., 1:, 1:] / exact[..., 1:, 1:].sum(-1, keepdims=True)).mean(0)
+    assert_equal(run.array("spatial-attention"), mean, scale=(1 + rounding(mean, close) / TOLERANCE) * mean)
     assert_moments(run, "distance", (spatial * apart).sum(-1).mean(-1))
     surprise = np.log(attention, out=np.zeros_like(attention), where=attention > 0)
     assert_moments(run, "entropy", -(attention * surprise).sum(-1).mean(-1))
@@ -150,12 +169,15 @@ def test_every_number_of_every_head(run: Run, attention: np.ndarray, spatial: np
     assert_moments(run, "position-deviation", patches.std(3, ddof=1).mean(-1))
 
 
-def test_the_gallery_is_what_the_model_saw(run: Run, attention: np.ndarray, crops: list[Image.Image]) -> None:
+def test_the_gallery_is_what_the_model_saw(
+    run: Run, attention: np.ndarray, exact: np.ndarray, crops: list[Image.Image]
+) -> None:
     for found, expected in zip(run.array("gallery", "crop"), crops, strict=True):
         np.testing.assert_array_equal(found, np.asarray(expected))
     found = run.array("gallery", "attention").astype(np.float64)
-    half = np.abs(found - attention) <= np.maximum(attention * 2**-11, 2**-25) + TOLERANCE * attention
-    assert half.all()  # float16 keeps eleven bits, and nothing below 2⁻²⁴
+    half = np.maximum(attention * 2**-11, 2**-25)  # float16 keeps eleven bits, and nothing below 2⁻²⁴
+    single = (TOLERANCE + rounding(attention, exact)) * attention
+    assert (np.abs(found - attention) <= half + single).all()
 
 
 @pytest.mark.parametrize(("layer", "head"), SAMPLE)
@@ -194,9 +216,8 @@ def test_slow_loops_over_heads(run: Run, attention: np.ndarray) -> None:
     assert_equal(run.array("head-deviation", "std")[layer : layer + 1], oracles.spread(per_image))
 
 
-def test_a_model_in_float64_agrees(run: Run, crops: list[Image.Image], trained_checkpoint: Path) -> None:
-    """What float32 costs: attention to within TOLERANCE of the largest in its row, numbers of a head alike."""
-    exact = attention_of(crops, trained_checkpoint, torch.float64)
+def test_a_model_in_float64_agrees(run: Run, exact: np.ndarray) -> None:
+    """What float32 costs: attention to within 1e-4 of the largest in its row, numbers of a head to within 1e-4."""
     patches = exact[..., 1:, 1:]
     mean = exact.mean(0)
     assert_equal(run.array("attention"), mean, scale=mean.max(-1, keepdims=True))
