@@ -54,6 +54,13 @@ def test_latex_is_a_table_whose_letters_mean_themselves():
     assert text.count(r"\begin") == text.count(r"\end") == 2
 
 
+def test_a_name_that_is_a_formula_elsewhere_is_itself_in_a_text():
+    odd = view({"token": ["=1+1", "@x"]}, np.array([1.0, 2.0]), model="+m")
+    assert [[text for text, _ in row] for row in table(odd)[1]] == [["+m", "=1+1", "1"], ["+m", "@x", "2"]]
+    assert "| +m | =1+1 | 1 |" in markdown_bytes([odd]).decode()
+    assert "+m & =1+1 & 1 " in latex_bytes([odd]).decode()
+
+
 def test_one_number_over_two_dims_goes_down_and_across():
     head, rows = table(view({"layer": [1, 2], "head": [1, 2, 3]}, np.arange(6.0).reshape(2, 3) / 4))
     assert head == ["thing: layer by head", "1", "2", "3"]

@@ -54,7 +54,7 @@ def csv_bytes(views: Sequence[View]) -> bytes:
     writer = csv.DictWriter(text, list(names), restval="", lineterminator="\n")
     writer.writeheader()
     for view in views:
-        writer.writerows(lines(view))
+        writer.writerows({name: _no_formula(value) for name, value in line.items()} for line in lines(view))
     return text.getvalue().encode()
 
 
@@ -108,8 +108,7 @@ def lines(view: View) -> Iterator[dict[str, Any]]:
     numbers = zip(*(array.ravel().tolist() for array in arrays.values()), strict=True)
     for place, row in zip(product(*(view.coords[dim] for dim in view.dims)), numbers, strict=True):
         known = {name: number for name, number in zip(arrays, row, strict=True) if _is_known(number)}
-        line = {"model": view.model, **fixed, **dict(zip(view.dims, place, strict=True)), **known}
-        yield {name: _no_formula(value) for name, value in line.items()}
+        yield {"model": view.model, **fixed, **dict(zip(view.dims, place, strict=True)), **known}
 
 
 def _no_formula(value: Any) -> Any:
