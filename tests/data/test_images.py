@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import sys
@@ -172,6 +173,22 @@ def test_a_folder_that_may_not_be_read_is_an_error(tmp_path, monkeypatch):
     with pytest.raises(DataError, match=r"the folder .*b cannot be read \(Permission denied\): make it readable"):
         read(tmp_path)
     assert names(read(tmp_path, limit=1)) == ["a/1.jpg"]  # nothing is read that is not wanted
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EIO, errno.ESTALE])
+def test_a_size_that_the_system_does_not_tell_is_an_error(tmp_path, monkeypatch, number):
+    make(tmp_path, "1.jpg", "2.jpg")
+    stat = Path.stat
+
+    def denied(path, **options):
+        if path.name == "2.jpg":
+            raise OSError(number, os.strerror(number), str(path))
+        return stat(path, **options)
+
+    monkeypatch.setattr(Path, "stat", denied)
+    with pytest.raises(DataError, match=rf"2\.jpg cannot be looked at: {os.strerror(number)}\."):
+        read(tmp_path)
+    assert names(read(tmp_path, limit=1)) == ["1.jpg"]
 
 
 def test_links_are_followed(tmp_path):

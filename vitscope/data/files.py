@@ -11,8 +11,8 @@ from pathlib import Path
 
 from vitscope.errors import DataError
 
-PASSING = {errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EAGAIN, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
-"""Errors of the system that say nothing of the file, and may pass."""
+MISSING = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG}
+"""What the system says of a path at which there is no file."""
 
 LONGEST = 255  # bytes of a file name, on every common file system
 LISTED = 8  # entries of a folder that a message names
@@ -32,11 +32,14 @@ def is_bare(name: str) -> bool:
 
 
 def size(path: Path) -> int:
-    """Bytes of a file; 0 for one that is missing (reading its pixels says why); DataError where the disk fails."""
+    """Bytes of a file; 0 for one that is missing (reading its pixels says why).
+
+    DataError where the system does not tell: a list in which a size is missing would be that of another data set.
+    """
     try:
         return path.stat().st_size
     except OSError as error:
-        if error.errno in PASSING:
+        if error.errno not in MISSING:
             raise DataError(f"{path} cannot be looked at: {error.strerror}.") from None
         return 0
 

@@ -6,6 +6,7 @@ depths by their range. Colour profiles are not applied, as in the protocols that
 
 from __future__ import annotations
 
+import errno
 import io
 import logging
 import threading
@@ -17,7 +18,6 @@ import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from vitscope.data import parquet
-from vitscope.data.files import PASSING
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "DIB", "TIFF", "PPM", "GIF")  # by content; EPS would start a program
 MAX_PIXELS = 178_956_970  # where Pillow speaks of a decompression bomb
@@ -32,6 +32,8 @@ UPRIGHT = {
     8: Image.Transpose.ROTATE_90,
 }  # what undoes each EXIF orientation
 
+PASSING = {errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EAGAIN, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
+"""Errors of the system that say nothing of the file, and may pass."""
 PAUSE = 0.1  # seconds after which a file is asked for again where the system's error may pass
 
 logging.getLogger("PIL").addHandler(logging.NullHandler())  # else Python prints what Pillow logs about broken files
