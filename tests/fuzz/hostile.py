@@ -62,7 +62,7 @@ def cache(folder: Path, text: str) -> Path:
                 _strings_of(fields, text)
     forge(every, folder / "cache")
     for number, path in enumerate(sorted((folder / "cache").iterdir())):
-        os.rename(path, path.with_name(f"{number}{_name(text)}-{number:08x}"))
+        os.rename(path, path.with_name(f"{number}{file_name(text)}-{number:08x}"))
     return folder / "cache"
 
 
@@ -73,20 +73,20 @@ def _strings_of(fields: dict[str, Any], text: str) -> None:
             fields["coords"][dim] = [f"{text}{number}" for number, _ in enumerate(fields["coords"][dim])]
 
 
-def _name(text: str) -> str:
-    """What a file system takes of it."""
+def file_name(text: str) -> str:
+    """What a file system takes of `text` as a name."""
     return os.fsdecode(text.replace("/", "").replace("\0", "").encode("utf-8", "replace")[:120])
 
 
 def photographs(folder: Path) -> Path:
     """Images, and one that is none, in class folders: every name is hostile."""
     for text in STRINGS.values():
-        place = folder / f"c{_name(text)}"
+        place = folder / f"c{file_name(text)}"
         place.mkdir(parents=True, exist_ok=True)
         exif = Image.Exif()
         exif[0x010E] = exif[0x9286] = text.encode("utf-8", "replace").decode()
-        Image.fromarray(np.zeros((20, 20, 3), np.uint8)).save(place / f"i{_name(text)}.jpg", "JPEG", exif=exif)
-        (place / f"broken{_name(text)}.png").write_bytes(b"no image " + text.encode("utf-8", "replace"))
+        Image.fromarray(np.zeros((20, 20, 3), np.uint8)).save(place / f"i{file_name(text)}.jpg", "JPEG", exif=exif)
+        (place / f"broken{file_name(text)}.png").write_bytes(b"no image " + text.encode("utf-8", "replace"))
     return folder
 
 

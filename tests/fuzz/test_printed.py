@@ -52,9 +52,9 @@ def test_commands_print_nothing_that_steers(cache, vitscope, monkeypatch):  # no
 def test_what_is_written(cache, vitscope, view):  # noqa: F811
     model = model_of(Cache(cache).runs(), catalog.VIEWS[view].task)
     made = {form: vitscope("show", view, "--model", model, "--cache", cache, "--format", form)
-            for form in ("json", "csv", "svg", "npy")}  # fmt: skip
+            for form in ("json", "csv", "md", "tex", "svg", "npy")}  # fmt: skip
     assert {form: done.code for form, done in made.items()} == dict.fromkeys(made, 0), made["svg"].err
-    for form in ("json", "csv", "svg"):
+    for form in ("json", "csv", "md", "tex", "svg"):
         assert hostile.steers(made[form].out) == []
     assert isinstance(json.loads(made["json"].out), dict)
     heading, *lines = csv.reader(io.StringIO(made["csv"].out))
@@ -63,6 +63,32 @@ def test_what_is_written(cache, vitscope, view):  # noqa: F811
     tags = {element.tag.rpartition("}")[2] for element in ElementTree.fromstring(made["svg"].raw).iter()}
     assert "script" not in tags
     assert made["npy"].raw.startswith(b"\x93NUMPY")
+
+
+def test_a_file_of_a_hostile_name_is_written_there_and_nowhere_else(cache, vitscope, tmp_path):  # noqa: F811
+    model, name = model_of(Cache(cache).runs(), ""), hostile.file_name(EVERY)
+    forms = ("table", "json", "csv", "md", "tex", "png", "svg", "npy")
+    for form in forms:
+        command = ("show", "distance", "--model", model, "--cache", cache, "--format", form)
+        assert (printed := vitscope(*command)).code == 0, printed.err
+        folder = tmp_path / "out" / form
+        folder.mkdir(parents=True)
+        done = vitscope(*command, "--output", folder / name)
+        assert (done.code, done.out) == (0, ""), done.err
+        assert hostile.steers(done.err) == []
+        assert (folder / name).read_bytes() == printed.raw
+        assert set(folder.iterdir()) == {folder / name}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == set(forms)
+
+
+def test_a_file_of_a_hostile_name_that_cannot_be_written(cache, vitscope, tmp_path):  # noqa: F811
+    model, name = model_of(Cache(cache).runs(), ""), hostile.file_name(EVERY)
+    before = set(tmp_path.rglob("*"))
+    done = vitscope("show", "distance", "--model", model, "--cache", cache, "--output", tmp_path / name / "x.txt")
+    assert (done.code, done.out) == (1, "")
+    assert "Traceback" not in done.err
+    assert hostile.steers(done.err) == []
+    assert set(tmp_path.rglob("*")) == before
 
 
 def test_an_export_stays_in_its_folder(cache, vitscope, tmp_path):  # noqa: F811
