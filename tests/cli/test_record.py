@@ -11,12 +11,11 @@ import sys
 import warnings
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from tests import synthetic
 from tests.cli.conftest import one_sentence
+from tests.run import jobs
 from vitscope.cli import record, watch
 from vitscope.cli.talk import Talk
 from vitscope.store import verify as verifying
@@ -35,12 +34,8 @@ def store(tmp_path) -> Path:
 
 @pytest.fixture
 def photographs(tmp_path) -> Path:
-    """Five small pictures of noise, and one that is none."""
-    folder = tmp_path / "photographs"
-    folder.mkdir()
-    noise = np.random.default_rng(0)
-    for number in range(5):
-        Image.fromarray(noise.integers(0, 255, (40, 40, 3), dtype=np.uint8)).save(folder / f"{number}.png")
+    """Five small pictures, and one that is none."""
+    folder = jobs.pictures(tmp_path / "photographs", 5)
     (folder / "5.png").write_bytes(b"no picture")
     return folder
 

@@ -16,7 +16,7 @@ from vitscope.store.verify import verify
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     """Threads that wait for each other cost more than they bring with models this small."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 from huggingface_hub import constants
-from PIL import Image
 
+from tests.run import jobs
 from vitscope import catalog
 from vitscope.run import machine, preview
 from vitscope.run.check import Check
@@ -24,12 +24,7 @@ DEFAULT = tuple(name for name, entry in catalog.METRICS.items() if entry.default
 
 @pytest.fixture
 def photographs(tmp_path) -> Path:
-    folder = tmp_path / "photographs"
-    folder.mkdir()
-    noise = np.random.default_rng(0)
-    for number in range(80):
-        Image.fromarray(noise.integers(0, 255, (24, 24, 3), dtype=np.uint8)).save(folder / f"{number:02d}.png")
-    return folder
+    return jobs.pictures(tmp_path / "photographs", 80)
 
 
 def looked(folder: Path, cache: Path, **fields: Any) -> dict[str, Check]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -71,6 +70,7 @@ def info(
     verbose: Verbose = False,
 ) -> None:
     """Say where the cache is and how large, or everything that one run records about itself."""
+    from vitscope.run.machine import free
     from vitscope.store.reader import Cache
     from vitscope.store.verify import size
 
@@ -86,7 +86,7 @@ def info(
     table.add_row("folder", clean(str(store.folder)))
     table.add_row("runs", f"{len(runs)}" + (f", and {len(broken)} broken" if broken else ""))
     table.add_row("size", bytes_in_words(sum(size(place) for place in [*runs, *broken])))
-    table.add_row("free space", bytes_in_words(free_space(store.folder)))
+    table.add_row("free space", bytes_in_words(free(store.folder)))
     result(table)
 
 
@@ -179,14 +179,6 @@ def resolve(store: Any, name: str) -> Path:
         names = ", ".join(clean(folder.name) for folder in same)
         raise StoreError(f"{clean(name)!r} could be any of {names}: type the name of one.")
     return same[0] if same else store.find(name).folder
-
-
-def free_space(folder: Path) -> int:
-    """Bytes free on the disk of `folder`, or of the nearest folder above it that is there."""
-    place = folder.absolute()
-    while not place.exists():
-        place = place.parent
-    return shutil.disk_usage(place).free
 
 
 def _broken_runs(store: Any, problems: Iterable[tuple[Path, str]]) -> list[Path]:

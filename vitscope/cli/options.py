@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -20,28 +21,22 @@ CacheFolder = Annotated[
         show_default=False,
     ),
 ]
-Models = Annotated[
-    list[str],
-    typer.Option(
+
+
+def _models(offered: Callable[[typer.Context, str], complete.Offer]) -> Any:
+    """The option that names models; `offered`: what the shell offers for it."""
+    return typer.Option(
         "--model",
         "-m",
         metavar="MODEL",
         help="A model, or a group of models; repeat it for several.",
         show_default=False,
-        autocompletion=complete.models,
-    ),
-]
-Measured = Annotated[
-    list[str],
-    typer.Option(
-        "--model",
-        "-m",
-        metavar="MODEL",
-        help="A model, or a group of models; repeat it for several.",
-        show_default=False,
-        autocompletion=complete.measured,
-    ),
-]
+        autocompletion=offered,
+    )
+
+
+Models = Annotated[list[str], _models(complete.models)]
+Measured = Annotated[list[str], _models(complete.measured)]
 HOW = "How it is run (changes no number's meaning)"
 Dataset = Annotated[
     str | None,

@@ -156,8 +156,7 @@ def _settings() -> Iterator[Check]:
 
 def _cache(folder: Path) -> Iterator[Check]:
     """Whether the cache can be written, has room, and can be read."""
-    home = next(path for path in [folder.absolute(), *folder.absolute().parents] if path.exists())
-    free = shutil.disk_usage(home).free
+    home, free = machine.nearest(folder), machine.free(folder)
     if home.is_dir() and (problem := machine.unwritable(home)):
         todo = "Choose another with --cache DIR, VITSCOPE_CACHE or `vitscope config cache DIR`."
         yield Check("cache", "problem", f"{folder} cannot be written: {problem}", todo)

@@ -149,7 +149,12 @@ def _file_system(folder: Path) -> str:
     return max(under, key=lambda mount: len(mount[0].parts), default=(folder, ""))[1]
 
 
-def free(folder: Path) -> int:
-    """Bytes free on the disk of a folder, or of the nearest one above it that is there."""
+def nearest(folder: Path) -> Path:
+    """A folder, absolute, or the nearest one above it that is there."""
     place = folder.absolute()
-    return shutil.disk_usage(next(path for path in (place, *place.parents) if path.exists())).free
+    return next(path for path in (place, *place.parents) if path.exists())
+
+
+def free(folder: Path) -> int:
+    """Bytes free on the disk where a folder is, or would be made."""
+    return shutil.disk_usage(nearest(folder)).free
