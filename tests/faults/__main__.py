@@ -9,6 +9,11 @@ import pytest
 
 from tests.faults.table import ELSEWHERE, FILES, PROPERTY, Tally
 
+USUAL = "not long and not sweep"
+WHOLE = (
+    "(long or not long) and not sweep and not weights"  # tests that are long have to be named: see tests/conftest.py
+)
+
 
 class Counting:
     """A plugin of pytest that fills a tally."""
@@ -34,7 +39,7 @@ class Counting:
 def main() -> int:
     """Run it; the exit code of pytest."""
     counting = Counting()
-    which = ["-m", "not sweep and not weights"] if "--long" in sys.argv[1:] else ["-m", "not long and not sweep"]
+    which = ["-m", WHOLE if "--long" in sys.argv[1:] else USUAL]
     chosen = ["tests/faults", *sorted({case.test for case in ELSEWHERE})]
     code = pytest.main(["-q", "--no-header", "-p", "no:cacheprovider", *which, *chosen], [counting])
     print("\n".join(counting.tally.lines()))

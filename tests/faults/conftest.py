@@ -7,19 +7,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import torch
 
-from tests.faults import table
+from tests.faults import commands, table
+from tests.faults.sound import Sound, built
 from tests.run import jobs
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Threads that wait for each other cost more than they bring with models this small."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+from tests.run.conftest import one_thread  # noqa: F401 (a fixture)
 
 
 @pytest.fixture
@@ -40,3 +32,10 @@ def tried(record_property: Callable[[str, object], None]) -> Iterator[Callable[[
 def few(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """36 pictures: two shards. Do not write in it."""
     return jobs.pictures(tmp_path_factory.mktemp("few"), 36)
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory, few: Path) -> Iterator[Sound]:
+    """A cache to be damaged in copies; as long as it is there, commands are quick."""
+    with commands.quick():
+        yield built(few, tmp_path_factory.mktemp("sound"))

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import random
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.faults import commands
 from tests.faults.commands import program
-from tests.faults.test_flipped import MAKE, MEND, OTHER, Sound, check_whole, made, mend, outline, read
+from tests.faults.sound import MEND, Sound, check_whole, made, mend, read
 
 COPIES = 6  # that are cut short, in the usual run; ten times as many with `-m long`
 DAMAGES: dict[str, Callable[[Path], object]] = {
@@ -24,20 +24,6 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
     "zeros": lambda path: path.write_bytes(bytes(path.stat().st_size)),  # as after a power cut on some file systems
     "longer": lambda path: path.write_bytes(path.read_bytes() + b"\0"),
 }
-
-
-@pytest.fixture(scope="module")
-def sound(tmp_path_factory: pytest.TempPathFactory, few: Path) -> Iterator[Sound]:
-    with pytest.MonkeyPatch.context() as patch:
-        commands.kept_models(patch)
-        commands.tasks(patch)
-        commands.without_disk(patch)
-        cache, ended = tmp_path_factory.mktemp("sound"), tmp_path_factory.mktemp("ended") / "cache"
-        for words in MAKE:
-            assert made(words, few, cache)[0] == 0
-        shutil.copytree(cache, ended)
-        assert made(OTHER, few, ended)[0] == 0
-        yield Sound(cache, few, outline(ended), dict(read(ended)))
 
 
 def damaged(sound: Sound, cache: Path, damage: Callable[[Path], object], file: str) -> None:
@@ -56,28 +42,28 @@ def mended(sound: Sound, cache: Path) -> None:
     mend(sound, cache)
 
 
-@pytest.mark.parametrize("damage", DAMAGES)
-def test_a_file_is_not_what_it_was(sound: Sound, tmp_path: Path, tried: Callable[..., None], damage: str) -> None:
-    """Every fifth file; with the five damages every file has its turn."""
-    for file in sound.files()[list(DAMAGES).index(damage) :: len(DAMAGES)]:
+def each_file(sound: Sound, cache: Path, tried: Callable[..., None], damage: str, files: list[str]) -> None:
+    """Damage one file after the other in the same way, each in a cache of its own."""
+    for file in files:
         try:
-            damaged(sound, tmp_path / "cache", DAMAGES[damage], file)
+            damaged(sound, cache, DAMAGES[damage], file)
         except AssertionError as error:
             error.add_note(f"{file}, {damage}")
             raise
         tried("copied", "right")
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_file_is_not_what_it_was(sound: Sound, tmp_path: Path, tried: Callable[..., None], damage: str) -> None:
+    """Every fifth file; with the five damages every file has its turn."""
+    turn = list(DAMAGES).index(damage)
+    each_file(sound, tmp_path / "cache", tried, damage, sound.files()[turn :: len(DAMAGES)])
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_every_file_is_not_what_it_was(sound: Sound, tmp_path: Path, tried: Callable[..., None], damage: str) -> None:
-    for file in sound.files():
-        try:
-            damaged(sound, tmp_path / "cache", DAMAGES[damage], file)
-        except AssertionError as error:
-            error.add_note(f"{file}, {damage}")
-            raise
-        tried("copied", "right")
+    each_file(sound, tmp_path / "cache", tried, damage, sound.files())
 
 
 def copied(sound: Sound, cache: Path, seed: int) -> None:

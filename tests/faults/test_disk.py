@@ -24,10 +24,7 @@ FEW = len(disk.EVERY)  # places of a command that the usual run takes
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory, few: Path) -> Iterator[Stage]:
-    with pytest.MonkeyPatch.context() as patch:
-        commands.kept_models(patch)
-        commands.tasks(patch)
-        commands.without_disk(patch)
+    with commands.quick():
         yield Stage(tmp_path_factory.mktemp("stage"), few)
 
 

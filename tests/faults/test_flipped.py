@@ -6,18 +6,16 @@ Every file of a cache that holds all kinds of them. The usual run flips one plac
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from tests.faults import commands
-from tests.faults.commands import EXTRACT, IMAGE, WHAT, program
+from tests.faults.commands import IMAGE, program
+from tests.faults.sound import OTHER, Sound, check_whole, made, mend, read
 from tests.run import jobs
-from vitscope.errors import StoreError
 from vitscope.store import lock as locking
 from vitscope.store.lock import lock
 from vitscope.store.reader import Cache, Run
@@ -25,14 +23,6 @@ from vitscope.tui import readers
 from vitscope.tui.library import Failure, Item
 
 PLACES = {"start": 0.0, "header": 0.04, "middle": 0.5, "end": 1.0}
-OTHER = ("extract", *WHAT, "--metrics", "attention,vectors", "--gallery", "0", "--image-size", "32")
-MAKE = (  # what makes all kinds of files; the last leaves shards that wait for others
-    EXTRACT,
-    ("evaluate", "width", *WHAT),
-    ("evaluate", "apart", *WHAT),
-    (*OTHER, "--shard", "1/2"),
-)
-MEND = (*MAKE[:3], OTHER)
 VIEWS = {
     "attention": ("attention", "--layer", "2"),
     "distance": ("distance",),
@@ -45,77 +35,6 @@ ITEMS = {
     "gallery": [{"kind": "maps", "image": 0}, {"kind": "picture", "image": 1}],
     "grams": [{"kind": "cka"}],
 }
-
-
-@dataclass
-class Sound:
-    """A cache in which nothing is wrong, and what is read out of it."""
-
-    cache: Path
-    data: Path
-    whole: dict[str, Any]  # facts and names of files once everything is measured
-    arrays: dict[tuple[str, str, str], np.ndarray]  # then: run, metric, array
-
-    def files(self) -> list[str]:
-        return sorted(str(path.relative_to(self.cache)) for path in self.cache.rglob("*") if path.is_file())
-
-
-def made(words: tuple[str, ...], data: Path, cache: Path) -> tuple[int, str, str]:
-    return program(*words, "--data", data, "--cache", cache)
-
-
-@pytest.fixture(scope="module")
-def sound(tmp_path_factory: pytest.TempPathFactory, few: Path) -> Iterator[Sound]:
-    with pytest.MonkeyPatch.context() as patch:
-        commands.kept_models(patch)
-        commands.tasks(patch)
-        commands.without_disk(patch)
-        cache, ended = tmp_path_factory.mktemp("sound"), tmp_path_factory.mktemp("ended") / "cache"
-        for words in MAKE:
-            assert made(words, few, cache)[0] == 0
-        shutil.copytree(cache, ended)
-        assert made(OTHER, few, ended)[0] == 0
-        yield Sound(cache, few, outline(ended), dict(read(ended)))
-
-
-def read(cache: Path) -> Iterator[tuple[tuple[str, str, str], np.ndarray]]:
-    """All that can be read in a cache."""
-    for run in Cache(cache).runs():
-        for metric, result in run.results().items():
-            for name in result.arrays:
-                try:
-                    yield (run.folder.name, metric, name), np.array(result.array(name))
-                except StoreError as error:
-                    assert " is damaged: " in str(error) or " is missing; " in str(error)
-
-
-def outline(cache: Path) -> dict[str, Any]:
-    """What is in a sound cache, but for the numbers."""
-    return {name: (run["facts"], run["names"], run["complete"]) for name, run in commands.left(cache).items()}
-
-
-def check_whole(cache: Path, sound: Sound) -> None:
-    """Everything is measured. What was measured anew alone may differ in its last digits: see vitscope.run.measure."""
-    assert outline(cache) == sound.whole
-    found = dict(read(cache))
-    assert found.keys() == sound.arrays.keys()
-    for name, values in found.items():
-        scale = float(np.nan_to_num(np.abs(sound.arrays[name].astype(float))).max(initial=0.0))
-        np.testing.assert_allclose(values.astype(float), sound.arrays[name].astype(float), rtol=1e-3, atol=1e-3 * scale)
-
-
-def mend(sound: Sound, cache: Path) -> None:
-    """The commands that made the cache make it whole again.
-
-    An evaluation that is there does not look for the vectors that it was made of: they are asked for with --restart.
-    """
-    (task,) = (words for words in MEND if "apart" in words)
-    vectors = {name for name in sound.arrays if "-first-" in name[0] or "-second-" in name[0]}
-    lost = not vectors <= dict(read(cache)).keys()
-    for words in (*MEND, *([(*task, "--restart")] if lost else [])):
-        code, _, said = made(words, sound.data, cache)
-        assert code == 0, said
-    check_whole(cache, sound)
 
 
 def flip(path: Path, where: float) -> None:
