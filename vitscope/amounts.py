@@ -1,4 +1,4 @@
-"""Amounts in words: seconds and bytes, as messages and pages give them to people."""
+"""Amounts in words: seconds, bytes and counts, as messages and pages give them to people."""
 
 from __future__ import annotations
 
@@ -27,3 +27,12 @@ def bytes_in_words(count: float) -> str:
             return f"{count:.0f} B" if unit == "B" else f"{count:.1f} {unit}"
         count /= 1000
     return f"{count:.1f} TB"
+
+
+def counted(count: int, noun: str) -> str:
+    """A count with its noun.
+
+    >>> counted(1, "image"), counted(3, "image")
+    ('1 image', '3 images')
+    """
+    return f"{count:,} {noun}{'' if count == 1 else 's'}".replace(",", " ")

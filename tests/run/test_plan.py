@@ -119,3 +119,9 @@ def test_the_cpu_is_there():
     assert describe(CPU).startswith("cpu (")
     free = free_memory(CPU)
     assert free is None or free > 1 << 20
+
+
+@pytest.mark.parametrize(("threads", "words"), [(1, "1 thread)"), (2, "2 threads)")])
+def test_the_device_counts_its_threads(monkeypatch: pytest.MonkeyPatch, threads: int, words: str) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    assert describe(CPU).endswith(words)

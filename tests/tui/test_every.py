@@ -36,9 +36,8 @@ def three(tmp_path_factory):
 @pytest.fixture
 def person(three) -> Walker:
     walker = Walker(three)
-    while walker.book.listing.runs[walker.state.cursor].model != "one":
-        walker.press("j")
-    walker.press("enter", "D")
+    walker.open("one")
+    walker.press("D")
     return walker
 
 

@@ -81,6 +81,13 @@ def test_every_page_with_numbers_can_be_written(walker, keys, suffix):
     assert content(views(walker), suffix)
 
 
+def test_an_array_of_several_models_is_refused_in_the_words_of_the_browser(walker):
+    walker.press("enter")
+    with pytest.raises(VitscopeError, match=r"this page has 2: \.csv and \.json") as refused:
+        content(views(walker) * 2, ".npy")
+    assert "--" not in str(refused.value)
+
+
 def test_names_are_proposed_and_tab_goes_through_the_suffixes():
     facts = FACTS
     state = pressed(at("head"), "e", facts)

@@ -48,9 +48,7 @@ def evaluate(folder, model, iou):
 @pytest.fixture
 def person(three):
     walker = Walker(three)
-    while walker.book.listing.runs[walker.state.cursor].model != "one":
-        walker.press("j")
-    walker.press("enter")
+    walker.open("one")
     return walker
 
 

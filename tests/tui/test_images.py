@@ -30,9 +30,8 @@ def shapes(tmp_path_factory):
 
 def at_image(cache: Path, model: str) -> Walker:
     walker = Walker(cache)
-    while walker.book.listing.runs[walker.state.cursor].model != model:
-        walker.press("j")
-    walker.press("enter", "enter", "h", "i")
+    walker.open(model)
+    walker.press("enter", "h", "i")
     return walker
 
 

@@ -98,9 +98,7 @@ def base(tmp_path_factory):
 @pytest.mark.parametrize("model", ["base", "few"])
 def test_the_legend_names_every_tag_with_its_count(base, size, model):
     walker = Walker(base)
-    while walker.book.listing.runs[walker.state.cursor].model != model:
-        walker.press("j")
-    walker.press("enter")
+    walker.open(model)
     tags = walker.book.tags(walker.book.run(walker.state))
     counts = {name: sum(any(t.name == name for t in head) for row in tags for head in row) for name in TAGS}
     lines = walker.page(*size).splitlines()

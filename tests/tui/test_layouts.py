@@ -31,9 +31,8 @@ def shapes(tmp_path_factory):
 
 def at_head(cache, model):
     walker = Walker(cache)
-    while walker.book.listing.runs[walker.state.cursor].model != model:
-        walker.press("j")
-    walker.press("enter", "enter", "h", ".", ".")
+    walker.open(model)
+    walker.press("enter", "h", ".", ".")
     return walker
 
 

@@ -27,9 +27,7 @@ def two(tmp_path_factory):
 @pytest.fixture
 def person(two):
     walker = Walker(two)
-    while walker.book.listing.runs[walker.state.cursor].model != "one":
-        walker.press("j")
-    walker.press("enter")
+    walker.open("one")
     return walker
 
 

@@ -26,9 +26,8 @@ def several(tmp_path_factory):
 @pytest.fixture
 def beside(several):
     walker = Walker(several)
-    while walker.book.listing.runs[walker.state.cursor].model != "one":
-        walker.press("j")
-    walker.press("enter", "=")
+    walker.open("one")
+    walker.press("=")
     return walker
 
 

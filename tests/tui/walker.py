@@ -29,6 +29,12 @@ class Walker:
             self.read()
         return self.state
 
+    def open(self, model: str) -> State:
+        """Open the run of a model from the list of runs."""
+        while self.book.listing.runs[self.state.cursor].model != model:
+            self.press("j")
+        return self.press("enter")
+
     def read(self) -> None:
         """Read what the page needs."""
         run = self.book.run(self.state)

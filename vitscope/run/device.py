@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from vitscope.amounts import counted
 from vitscope.errors import DeviceError
 
 
@@ -38,7 +39,7 @@ def describe(device: torch.device) -> str:
     if device.type == "cuda":
         return f"cuda:{device.index or 0} ({torch.cuda.get_device_name(device)})"
     if device.type == "cpu":
-        return f"cpu ({platform.machine()}, {torch.get_num_threads()} threads)"
+        return f"cpu ({platform.machine()}, {counted(torch.get_num_threads(), 'thread')})"
     return str(device)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from huggingface_hub import constants
 
 from vitscope import __version__, config
-from vitscope.amounts import bytes_in_words
+from vitscope.amounts import bytes_in_words, counted
 from vitscope.errors import VitscopeError
 from vitscope.run import machine
 from vitscope.run.check import Check
@@ -56,9 +56,8 @@ def _torch() -> Iterator[Check]:
             "PyTorch", "problem", f"cannot be imported: {error}", f"{again}; browsing and showing work without."
         )
         return
-    yield Check(
-        "PyTorch", "ok", f"torch {version('torch')}, timm {timm.__version__}, {torch.get_num_threads()} threads"
-    )
+    threads = counted(torch.get_num_threads(), "thread")
+    yield Check("PyTorch", "ok", f"torch {version('torch')}, timm {timm.__version__}, {threads}")
     if torch.cuda.is_available():
         for index in range(torch.cuda.device_count()):
             free, total = torch.cuda.mem_get_info(index)

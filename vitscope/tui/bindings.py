@@ -9,8 +9,7 @@ from dataclasses import dataclass, replace
 from typing import get_args
 
 from vitscope.tui import comparing, exporting, finding, gallery, moves, opening, panels, side
-from vitscope.tui.moves import Move
-from vitscope.tui.state import View
+from vitscope.tui.state import Move, View
 
 ALL = 10**6  # further than any model has layers or heads
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 from vitscope.geometry import Geometry
 from vitscope.tui.features import BRANCHES, TOKENS, Candidate
-from vitscope.tui.state import Facts, State, enter
-
-Move = Callable[[State, Facts], State]
+from vitscope.tui.state import Facts, Move, State, enter
 
 
 def changed(state: State, **fields: object) -> State:

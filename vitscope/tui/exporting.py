@@ -111,6 +111,8 @@ def _drawn(state: State, book: Book, run: Run) -> list[View]:
 
 def content(views: Sequence[View], suffix: str) -> bytes:
     """The bytes of such a file; VitscopeError."""
+    if suffix == ".npy" and len(views) > 1:
+        raise ViewError(f"a .npy file holds one array, and this page has {len(views)}: .csv and .json hold them all.")
     from vitscope.export import data, document  # noqa: PLC0415 (a figure takes seconds to import)
 
     if suffix in {".svg", ".png"}:

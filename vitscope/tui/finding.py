@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -11,9 +10,7 @@ from vitscope.errors import ViewError
 from vitscope.tui.prompt import prompt, remembered
 
 if TYPE_CHECKING:
-    from vitscope.tui.state import Facts, State
-
-    Move = Callable[[State, Facts], State]
+    from vitscope.tui.state import Facts, Move, State
 
 QUERIES = 50  # that are remembered
 WORDS = ("layer", "head", "tag", "model", "sort")  # what a query may name besides numbers

@@ -6,14 +6,11 @@ down, as `opening` has them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from vitscope.tui.state import Facts, State
-
-    Move = Callable[[State, Facts], State]
+    from vitscope.tui.state import Facts, Move, State
 
 NONE = "this run kept no images: measure with --metrics gallery, or open one with o"
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from vitscope.amounts import bytes_in_words, duration
+from vitscope.amounts import bytes_in_words, counted, duration
 from vitscope.catalog import METRICS, MODELS, TASKS
 from vitscope.store.reader import Run
 from vitscope.store.text import printable
-from vitscope.tui.render.words import counted, when
+from vitscope.tui.render.words import when
 
 SKIPPED = 200  # files that are named
 

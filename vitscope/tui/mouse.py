@@ -10,9 +10,8 @@ from dataclasses import replace
 from vitscope.geometry import Geometry
 from vitscope.tui import comparing, finding, keys, moves, panels, side
 from vitscope.tui.bindings import Binding
-from vitscope.tui.moves import Move
 from vitscope.tui.render.surface import Action, Rect, Surface
-from vitscope.tui.state import Facts, State, jumped
+from vitscope.tui.state import Facts, Move, State, jumped
 
 INTO = ("open", "zoom", "peer-zoom", "found-into", "into", "task-into", "sheet-into", "picture")
 """Bindings that go into what is chosen: the first that holds on a page."""

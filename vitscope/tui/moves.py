@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Literal
 
 from vitscope.derive.query import instead_of_cls
 from vitscope.tui.palettes import RAMPS
 from vitscope.tui.prompt import Purpose, prompt
-from vitscope.tui.state import SCALES, Facts, State, View, enter, instead, opened
+from vitscope.tui.state import SCALES, Facts, Move, State, View, enter, instead, opened
 
-Move = Callable[[State, Facts], State]
 Flag = Literal["averaged", "overlay", "small", "log", "received", "corrected", "light", "help"]
 
 

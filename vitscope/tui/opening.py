@@ -1,4 +1,4 @@
-"""Opening an image live: what was asked of the process with the model, and the images of this session. Pure, but for
+"""Opening an image live: what was asked of the process with the model, and the images that were opened. Pure, but for
 the names of files that `completed` reads.
 
 Live images come before the first image of a gallery and are counted from there: −1, −2 and so on, whatever run is open.
@@ -41,7 +41,7 @@ class Opening:
 
 @dataclass
 class Shots:
-    """The images that were opened in this session, in order, and how the models that were asked saw them."""
+    """The images that were opened since the browser was, in order, and how the models that were asked saw them."""
 
     paths: list[str] = field(default_factory=list)
     seen: dict[Asked, Picture] = field(default_factory=dict)

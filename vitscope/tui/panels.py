@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from vitscope.tui.state import Facts, State
-
-    Move = Callable[[State, Facts], State]
+    from vitscope.tui.state import Facts, Move, State
 
 Every = Literal["one", "panels", "curves"]
 EVERY: tuple[Every, ...] = ("one", "panels", "curves")

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from vitscope.geometry import Geometry
 
 if TYPE_CHECKING:
-    from vitscope.tui.state import Facts, State
-
-    Move = Callable[[State, Facts], State]
+    from vitscope.tui.state import Facts, Move, State
 
 MODELS = 9
 """Models on the page at most, and digits that lead to them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -107,6 +108,10 @@ class State:
         if self.kind == "patch" and self.patch is not None:
             return self.patch
         return "spatial" if self.kind == "patch" else self.kind
+
+
+Move = Callable[[State, Facts], State]
+"""What a key does."""
 
 
 def enter(state: State, view: View) -> State:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from vitscope.amounts import counted
 from vitscope.derive.cka import LEAST, Blocks
 from vitscope.errors import DamagedError, ViewError
 from vitscope.store.reader import Result, Run
@@ -74,7 +75,7 @@ def said(run: Run, metric: str) -> str:
 
 def in_blocks(blocks: int, images: int) -> str:
     """So many blocks of so many images each, in words."""
-    return f"{blocks} block{'s' if blocks != 1 else ''} of {images} images"
+    return f"{counted(blocks, 'block')} of {images} images"
 
 
 def _places(result: Result) -> np.ndarray:

@@ -12,7 +12,7 @@ from rich.cells import cell_len, get_character_cell_size
 from vitscope.tui.palettes import Theme
 
 if TYPE_CHECKING:
-    from vitscope.tui.moves import Move
+    from vitscope.tui.state import Move
 
 HALF = ord("▀")  # upper half block: two pixels in one cell, the foreground above, the background below
 BOLD, REVERSE, UNDERLINE = 1, 2, 4

@@ -107,15 +107,6 @@ def when(started: str) -> str:
         return ""
 
 
-def counted(count: int, noun: str) -> str:
-    """A count with its noun.
-
-    >>> counted(1, "image"), counted(3, "image")
-    ('1 image', '3 images')
-    """
-    return f"{count:,} {noun}{'' if count == 1 else 's'}".replace(",", " ")
-
-
 def clipped(text: str, width: int, lines: int) -> list[str]:
     """`text` in at most so many lines; where it goes on, the last one says so.
 

@@ -6,13 +6,14 @@ from typing import NamedTuple
 
 from rich.cells import cell_len
 
+from vitscope.amounts import counted
 from vitscope.store.reader import Run
 from vitscope.tui import mouse, searching
 from vitscope.tui.book import QUANTITIES, Book
 from vitscope.tui.census import ALIKE, Found, everywhere
 from vitscope.tui.finding import Spot
 from vitscope.tui.render.surface import Align, Rect, Surface
-from vitscope.tui.render.words import counted, glyph, number, word, wrap
+from vitscope.tui.render.words import glyph, number, word, wrap
 from vitscope.tui.screens import maps, numbers
 from vitscope.tui.screens.frame import gone
 from vitscope.tui.state import State

@@ -6,6 +6,7 @@ import re
 
 from rich.cells import cell_len
 
+from vitscope.amounts import counted
 from vitscope.store.reader import Run
 from vitscope.tui import moves, searching
 from vitscope.tui.bindings import Binding
@@ -16,7 +17,7 @@ from vitscope.tui.library import Failure
 from vitscope.tui.needs import WITH_HEADS
 from vitscope.tui.prompt import KEYS, Prompt
 from vitscope.tui.render.surface import Rect, Surface
-from vitscope.tui.render.words import counted, wrap
+from vitscope.tui.render.words import wrap
 from vitscope.tui.state import State, View
 
 KEY_OF = {look: key for key, look in LOOKS.items()}
