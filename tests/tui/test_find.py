@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 import re
 from dataclasses import replace
 
@@ -17,6 +20,7 @@ from vitscope.store.lock import lock
 from vitscope.store.reader import Cache
 from vitscope.store.writer import Measured, RunWriter
 from vitscope.tui import census, searching
+from vitscope.tui.exporting import content, plan
 from vitscope.tui.finding import Spot
 from vitscope.tui.render.surface import UNDERLINE
 
@@ -126,6 +130,17 @@ def test_all_models_are_those_of_the_same_images_and_enter_opens_the_right_one(p
     person.press("G", "enter")
     assert (model(person), person.state.layer, person.state.head) == ("two", 1, 2)
     assert person.press("A").finding.everywhere
+
+
+def test_every_head_that_is_written_names_its_own_model(person):
+    person.press("/")
+    typing(person, "layer:2 head:3")
+    person.press("enter", "A")
+    [view] = plan(person.state, person.book)()
+    rows = list(csv.DictReader(io.StringIO(content([view], ".csv").decode())))
+    assert [row["model"] for row in rows] == ["one", "three", "two"]
+    assert [row["place"] for row in rows] == [f"{row['model']}/2/3" for row in rows]
+    assert json.loads(content([view], ".json"))["coords"]["model"] == ["one", "three", "two"]
 
 
 def test_a_query_that_tells_models_apart_is_one_over_all_of_them(person):

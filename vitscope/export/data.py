@@ -102,11 +102,16 @@ def _array(view: View) -> np.ndarray:
 
 
 def lines(view: View) -> Iterator[dict[str, Any]]:
-    """A line for every place of a view: coordinates and numbers by name, without what is not known."""
+    """A line for every place of a view: coordinates and numbers by name, without what is not known.
+
+    A coordinate that is none of `dims` has one entry for all places, or one for each.
+    """
     arrays = arrays_of(view)
-    fixed = {name: places[0] for name, places in view.coords.items() if name not in view.dims}
+    beside = {name: places for name, places in view.coords.items() if name not in view.dims}
     numbers = zip(*(array.ravel().tolist() for array in arrays.values()), strict=True)
-    for place, row in zip(product(*(view.coords[dim] for dim in view.dims)), numbers, strict=True):
+    every = zip(product(*(view.coords[dim] for dim in view.dims)), numbers, strict=True)
+    for at, (place, row) in enumerate(every):
+        fixed = {name: places[at if len(places) > 1 else 0] for name, places in beside.items()}
         known = {name: number for name, number in zip(arrays, row, strict=True) if _is_known(number)}
         yield {"model": view.model, **fixed, **dict(zip(view.dims, place, strict=True)), **known}
 

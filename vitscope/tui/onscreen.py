@@ -60,18 +60,18 @@ def found(state: State, book: Book, run: Run) -> View:
     tags = np.empty(len(rows), dtype=object)
     tags[:] = [list(heads.tags[row]) for row in rows]
     columns = {name: Column(values=values[rows], unit="1") for name, values in heads.numbers.items()}
-    models = dict.fromkeys(str(heads.model[row]) for row in rows)
+    models = [str(heads.model[row]) for row in rows]
     places = [f"{heads.model[row]}/{heads.layer[row]}/{heads.head[row]}" for row in rows]
     return View(
         name="found",
         title=f"Heads: {state.finding.good.strip() or ('most alike' if state.finding.like else 'all')}",
-        model=", ".join(models),
+        model=", ".join(dict.fromkeys(models)),
         dataset=run.dataset,
         images=run.images,
         unit="",
         protocol=run.spec.protocol,
         dims=("place",),
-        coords={"place": places},
+        coords={"place": places, "model": models},
         values=None,
         columns={**columns, "tags": Column(values=tags, unit=TAG)},
         spec={},

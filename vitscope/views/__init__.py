@@ -40,6 +40,7 @@ class Column:
 class View:
     """Either `values` or `columns`, over `dims`; `coords` names the places along each of them.
 
+    Other coordinates, such as the one layer asked for, have one entry for all places, or one for each.
     `unit` is that of `values`; with `columns` it is empty, since each has its own. Numbers that do not exist are NaN.
     """
 
