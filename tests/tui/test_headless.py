@@ -107,6 +107,13 @@ def test_a_file_that_cannot_be_written_is_a_sentence(cache, tmp_path):
         shoot(cache, tmp_path / "nowhere" / "a.svg")
 
 
+@pytest.mark.parametrize("place", [None, "small/1/2"])
+def test_a_cache_that_is_not_there_gives_no_picture(tmp_path, place):
+    with pytest.raises(StoreError, match=r"there is no cache .*nowhere: .*--cache"):
+        shoot(tmp_path / "nowhere", tmp_path / "a.svg", place=place)
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_command_writes_a_picture_and_needs_no_terminal(cache, tmp_path, monkeypatch):
     monkeypatch.setenv("TERM", "dumb")
     file = tmp_path / "a.svg"

@@ -109,8 +109,9 @@ def _list_keys() -> None:
 
 def _picture(cache: Path, file: Path, place: str | None, keys: str, size: str, light: bool | None) -> None:
     """What --screenshot writes."""
-    from vitscope.tui.colors import is_light
+    from vitscope.tui.colors import check, is_light
     from vitscope.tui.headless import screenshot
 
+    check(os.environ)
     look = is_light(os.environ) if light is None else light
     screenshot(cache, file, place=place, presses=keys, size=size, light=look, environment=os.environ)

@@ -7,9 +7,13 @@ import subprocess
 from collections.abc import Callable, Mapping
 from typing import Literal
 
+from vitscope.errors import TerminalError
+from vitscope.store.text import printable
+
 Depth = Literal["truecolor", "256", "16", "mono"]
 DEPTHS: tuple[Depth, ...] = ("truecolor", "256", "16", "mono")
 
+THEMES = ("light", "dark")
 DIRECT = ("kitty", "alacritty", "wezterm", "ghostty", "foot", "contour")  # names that mean 24 bits over SSH too
 
 
@@ -25,7 +29,7 @@ def detect(environment: Mapping[str, str], tmux: Callable[[], str | None] | None
     >>> detect({"TERM": "xterm-256color", "COLORTERM": "truecolor"})
     'truecolor'
     """
-    asked = environment.get("VITSCOPE_COLORS", "").strip().lower()
+    asked = _asked(environment, "VITSCOPE_COLORS")
     for depth in DEPTHS:
         if asked == depth:
             return depth
@@ -49,11 +53,23 @@ def is_light(environment: Mapping[str, str]) -> bool:
     >>> is_light({"COLORFGBG": "0;15"})
     True
     """
-    asked = environment.get("VITSCOPE_THEME", "").strip().lower()
-    if asked in {"light", "dark"}:
+    asked = _asked(environment, "VITSCOPE_THEME")
+    if asked in THEMES:
         return asked == "light"
     back = environment.get("COLORFGBG", "").rpartition(";")[2]
     return back in {"7", "15"}
+
+
+def check(environment: Mapping[str, str]) -> None:
+    """Raise TerminalError for a variable whose value means nothing; `detect` and `is_light` go on without it."""
+    for name, known in (("VITSCOPE_COLORS", DEPTHS), ("VITSCOPE_THEME", THEMES)):
+        asked = _asked(environment, name)
+        if asked and asked not in known:
+            raise TerminalError(f"{name} is {printable(asked)!r}, but takes {', '.join(known[:-1])} or {known[-1]}.")
+
+
+def _asked(environment: Mapping[str, str], name: str) -> str:
+    return environment.get(name, "").strip().lower()
 
 
 def _tmux_features() -> str | None:

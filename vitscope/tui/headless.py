@@ -11,9 +11,9 @@ from pathlib import Path
 
 from textual.pilot import Pilot
 
-from vitscope.errors import ViewError
+from vitscope.errors import StoreError, ViewError
 from vitscope.store.files import atomic
-from vitscope.store.text import printable
+from vitscope.store.text import printable, shown
 from vitscope.tui import keys
 from vitscope.tui.app import Browser
 from vitscope.tui.colors import Depth
@@ -35,11 +35,13 @@ def screenshot(
     """Write the page that `presses` lead to as SVG or as text; the same cache and keys give the same bytes.
 
     `presses` are names of keys with spaces between them; a word that is none is typed letter by letter where a line is
-    being typed. Raises ViewError for keys, a size or a file name that make no sense, StoreError where the file cannot
-    be written and for what `starting` raises.
+    being typed. Raises ViewError for keys, a size or a file name that make no sense, StoreError where there is no cache
+    or the file cannot be written, and for what `starting` raises.
     """
     if file.suffix not in SUFFIXES:
         raise ViewError(f"{file.name} should end with .svg for a picture or .txt for text.")
+    if not cache.is_dir():
+        raise StoreError(f"there is no cache {shown(cache)}: choose another folder with --cache.")
     words, shape = words_of(presses), shape_of(size)
     depth: Depth = "mono" if environment.get("NO_COLOR") else "truecolor"
     browser = Browser(cache, replace(starting(cache, place), light=light), depth)

@@ -10,9 +10,8 @@ from pathlib import Path
 
 from vitscope import config
 from vitscope.errors import VitscopeError
-from vitscope.tui import keys, memory
+from vitscope.tui import colors, keys, memory
 from vitscope.tui.bindings import BINDINGS, Binding
-from vitscope.tui.colors import detect, is_light
 from vitscope.tui.crash import report
 from vitscope.tui.keymap import remapped
 from vitscope.tui.palettes import RAMPS
@@ -34,10 +33,11 @@ def browse(
     `light` chooses the theme; None: what the environment says. `fresh` starts at the list of runs. `mouse`: whether it
     takes clicks, which the terminal would use to select text; None: as the settings say, else yes. Never returns:
     raises SystemExit with 0, 1 after a crash, 130 after ctrl+c, 128 + n after signal n. Raises VitscopeError before the
-    screen is touched when there is no such place.
+    screen is touched when there is no such place, or for colours or keys that make no sense.
     """
+    colors.check(os.environ)
     keys.use(own_keys())
-    usual = is_light(os.environ) if light is None else light
+    usual = colors.is_light(os.environ) if light is None else light
     state = replace(starting(cache, place), light=usual)
     if place is None and not fresh:
         state = left(cache, state)
@@ -47,7 +47,7 @@ def browse(
     os.environ |= settings(os.environ)
     from vitscope.tui.app import Browser  # noqa: PLC0415 (which imports Textual)
 
-    browser = Browser(cache, state, detect(os.environ))
+    browser = Browser(cache, state, colors.detect(os.environ))
     browser.run(mouse=clicks)
     state = browser.state
     memory.keep_queries(saved, state.queries)
