@@ -21,7 +21,7 @@ SHOWS = {  # what must be on the page, for each of a figure's ways
     "Figure 4": [["distance", *GROUPS["demo"]], ["mean", *GROUPS["demo"]]],
     "Figure 5": [["best head", "IoU"], ["saliency", *GROUPS["demo"]]],
     "Figure 6": [["last layers", *GROUPS["demo"]]],
-    "Figure 7": [["clusters purity, cls"]],
+    "Figure 7": [["clusters purity, cls"], ["clusters purity, spatial"]],
     "Figure 8": [["objects purity"], ["parts purity"]],
     "Figure 9": [["knn top1"], ["retrieval map, medium"]],
     "Figure 10": [["davis jf"], ["spair pck"]],
@@ -65,6 +65,7 @@ def evaluate(folder: Path, model: str, rng: np.random.Generator) -> None:
     """All tasks, with the names that they have in `vitscope.tasks`."""
     by_mode, modes = ("mode", "layer"), {"mode": ["cls", "spatial", "centre"]}
     masks = {name: (rng.random((3, 4)), by_mode) for name in ("oracle", "merged", "best-head")}
+    purity = rng.random((2, 4))
     masks["iou"] = (rng.random((3, 4, 3)), ("mode", "layer", "head"))
     given = {
         "knn": ({"top1": (rng.random((4, 2)), ("layer", "k"))}, "imagenet", {"k": ["10", "20"]}),
@@ -73,7 +74,7 @@ def evaluate(folder: Path, model: str, rng: np.random.Generator) -> None:
         "davis": ({"jf": (rng.random(4), ("layer",))}, "davis-val", {}),
         "spair": ({"pck": (rng.random(4), ("layer",))}, "spair-test", {}),
         "saliency": (masks, "partimagenet", modes),
-        "clusters": ({"layer-purity": (rng.random(4), ("layer",)), "purity": (rng.random((2, 4)), ("tokens", "layer"))},
+        "clusters": ({"layer-purity": (purity[0], ("layer",)), "purity": (purity, ("tokens", "layer"))},
                      "imagenet-val", {"tokens": ["cls", "spatial"]}),
         "objects": ({"purity": (rng.random(4), ("layer",))}, "coco-val2017", {}),
         "parts": ({"purity": (rng.random(4), ("layer",))}, "partimagenet", {}),

@@ -10,10 +10,14 @@ import pytest
 
 from tests import evaluations, synthetic
 from tests.tui.walker import Walker
+from vitscope.store.reader import Cache
+from vitscope.tui.curves import curves
 from vitscope.tui.keys import press
 from vitscope.tui.panels import Panels, Sheet
+from vitscope.tui.results import table
 from vitscope.tui.screens.results import said
 from vitscope.tui.state import Facts, State
+from vitscope.views.summary import in_words
 
 SIZES = [(40, 12), (80, 24), (120, 40), (200, 50)]
 SHEET = Sheet(("one", "two"), ("davis", "knn"), {("one", "knn"): ("knn top1, 20 · imagenet", 3)})
@@ -137,6 +141,24 @@ def test_nothing_is_cut_at_any_size(person, size, depth):
         assert "…" not in "\n".join(page[1:-1])
 
 
+def test_arrows_stand_at_the_edges_beyond_which_the_table_goes_on(tmp_path):
+    for task in ("davis", "spair", "objects", "parts", "clusters"):
+        evaluations.write(tmp_path, task, {"jf": (np.array([0.1, 0.2]), ("layer",))}, model="small")
+    synthetic.write(tmp_path, model="small", layers=2)
+    walker = Walker(tmp_path)
+    walker.press("enter", "R")
+
+    def edges():
+        lines = walker.page(50, 24).splitlines()
+        top = next(line for line in lines if "davis" in line or "parts" in line or "→" in line or "←" in line)
+        rule = next(line for line in lines if "──" in line)
+        return top.find("←") == rule.index("─"), top.find("→") == rule.rindex("─")
+
+    assert edges() == (False, True)
+    walker.press("$")
+    assert edges() == (True, False)
+
+
 def test_a_cache_without_evaluations_says_what_measures_one(tmp_path):
     synthetic.write(tmp_path, model="alone")
     walker = Walker(tmp_path)
@@ -159,3 +181,25 @@ def test_a_table_without_a_number_is_drawn(tmp_path):
 
 def replace_value(cell):
     return cell._replace(value=0.25, layer=3)
+
+
+def test_what_decides_is_named_by_what_it_is_of_and_shown_once(tmp_path):
+    purity = np.array([[0.2, 0.6, 0.4], [0.1, 0.3, 0.5]])
+    for model, kinds in (("seeing", ["cls", "spatial"]), ("blind", ["spatial"])):
+        rows = purity[-len(kinds) :]
+        arrays = {"layer-purity": (rows[0], ("layer",)), "purity": (rows, ("tokens", "layer"))}
+        evaluations.write(tmp_path, "clusters", arrays, model=model, coords={"tokens": kinds})
+    runs = {run.model: run for run in Cache(tmp_path).runs()}
+    assert [in_words(runs[model]) for model in ("seeing", "blind")] == [
+        "purity (tokens cls) 0.6000 at layer 2 of 3",
+        "purity (tokens spatial) 0.5000 at layer 3 of 3",
+    ]
+    scores = curves([run.folder for run in runs.values()])
+    assert {name: set(score.models) for name, score in scores.items()} == {
+        "clusters purity, spatial · shapes": {"seeing", "blind"},
+        "clusters purity, cls · shapes": {"seeing"},
+    }
+    assert next(iter(scores)) == "clusters purity, spatial · shapes"  # which both have
+    assert [cell.score for cell in table([run.folder for run in runs.values()]).cells.values() if cell.layer == 1] == [
+        "clusters purity, cls · shapes"
+    ]

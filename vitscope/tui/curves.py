@@ -13,7 +13,7 @@ from vitscope import catalog
 from vitscope.errors import StoreError, VitscopeError
 from vitscope.store.reader import Result, Run, load_run
 from vitscope.views.curves import RANDOM
-from vitscope.views.summary import deciding
+from vitscope.views.summary import copied, deciding
 
 MOST = 24  # curves of one array that are offered, such as one for each k of k-NN
 
@@ -40,8 +40,9 @@ class Score(NamedTuple):
 def curves(folders: Sequence[Path]) -> dict[str, Score]:
     """Every number of every layer that the evaluations hold, by a name such as "clusters purity, cls · imagenet-val".
 
-    Tasks come as in the catalog, and of each the number first that decides which layer is best. Of several evaluations
-    of the same model with the same task, data and settings the first (newest) counts.
+    Tasks come as in the catalog, and of each the number first that decides which layer is best, for most models where
+    they differ. Of several evaluations of the same model with the same task, data and settings the first (newest)
+    counts.
     """
     found: dict[str, list[tuple[Run, np.ndarray]]] = {}
     taken: set[tuple[str, str]] = set()
@@ -59,9 +60,9 @@ def curves(folders: Sequence[Path]) -> dict[str, Score]:
                 taken.add((kind, run.model))
                 found.setdefault(kind, []).append((run, values))
 
-    def place(name: str) -> tuple[int, str, bool]:
+    def place(name: str) -> tuple[int, str, int]:
         run = found[name][0][0]
-        return list(catalog.TASKS).index(run.spec.task), run.dataset, name not in leading
+        return list(catalog.TASKS).index(run.spec.task), run.dataset, -len(found[name]) if name in leading else 0
 
     return {name: _score(name, found[name]) for name in sorted(found, key=place)}
 
@@ -84,11 +85,13 @@ def _leading(run: Run, result: Result) -> list[str]:
 
 
 def _series(result: Result) -> Iterator[tuple[str, np.ndarray]]:
-    """Each array that has layers, one curve for each combination of its other coordinates."""
+    """Each array that has layers, one curve for each combination of its other coordinates, and none of them twice."""
     for name, info in result.arrays.items():
         others = [dim for dim in info.dims if dim != "layer"]
         labels = [result.coords.get(dim, []) for dim in others]
         if len(others) == len(info.dims) or not all(labels) or np.prod([len(part) for part in labels]) > MOST:
+            continue
+        if not others and copied(result, result.array(name)):
             continue
         values = np.moveaxis(np.array(result.array(name), dtype=np.float64), info.dims.index("layer"), -1)
         for place in product(*(range(len(part)) for part in labels)):

@@ -164,8 +164,20 @@ def deciding(run: Run, result: Result) -> tuple[np.ndarray, str, str, tuple[str,
             values = fitting(result, column.array, run.geometry.layers, len(labels))
             return values[:, labels.index(label)], "max", column.array, (dim, label)
     named = run.facts.get("best")
-    array, sense = named if isinstance(named, list) and len(named) == 2 else ("", "max")
-    return fitting(result, str(array), run.geometry.layers), str(sense), str(array), None
+    array, sense = map(str, named if isinstance(named, list) and len(named) == 2 else ("", "max"))
+    values = fitting(result, array, run.geometry.layers)
+    array, place = copied(result, values) or (array, None)
+    return values, sense, array, place
+
+
+def copied(result: Result, values: np.ndarray) -> tuple[str, tuple[str, str]] | None:
+    """The array (places, L) that holds `values` (L,) too, and where: it says what they are of. None without one."""
+    for name, info in result.arrays.items():
+        labels = result.coords.get(info.dims[0], []) if info.dims[1:] == ("layer",) else []
+        for label, part in zip(labels, result.array(name) if labels else (), strict=False):
+            if np.array_equal(part, values):
+                return name, (info.dims[0], label)
+    return None
 
 
 def _columns(label: str, names: list[str], entries: dict[str, Entry]) -> dict[str, Column]:
