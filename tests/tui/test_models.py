@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -50,6 +52,27 @@ def test_moving_between_models_keeps_layer_head_and_the_place_in_the_picture(bes
     assert (model(beside), beside.state.patch) == ("three", (3, 1))
     assert beside.press("m").run == beside.book.listing.run(beside.state.run).folder.name
     assert model(beside) == "two"
+
+
+def test_columns_of_numbers_have_those_of_their_heads_above_where_there_is_room(tmp_path):
+    for seed in range(6):
+        synthetic.write(tmp_path, layers=2, heads=6, model=f"model{seed}", images=3, seed=seed)
+    walker = Walker(tmp_path)
+    walker.press("enter", "=")
+
+    def heads(size):
+        return [y for y, line in enumerate(walker.page(*size).splitlines()) if line.split() == list("123456")]
+
+    [above] = heads((80, 24))
+    lines = walker.page(80, 24).splitlines()
+    for y in range(above + 1, above + 7):
+        starts = [match.start() for match in re.finditer(r"0?\.\d+", lines[y])]
+        assert [near for near in starts if abs(near - lines[above].index("1")) <= 3]
+        assert len(starts) == 6
+    assert "times uniform" in lines[-3]
+    assert heads((40, 12)) == []
+    walker.press("s")
+    assert heads((80, 24)) == []
 
 
 def test_a_number_that_no_model_has_is_said(beside):

@@ -231,6 +231,34 @@ def test_many_broken_runs_leave_room_for_those_that_can_be_read(tmp_path, size):
     assert page.split("Cannot be read (6)")[0].count(" shapes ") >= 4
 
 
+def test_arrows_say_where_the_list_of_runs_goes_on(tmp_path):
+    for seed in range(12):
+        synthetic.write(tmp_path, layers=1, heads=1, grid=(2, 2), model=f"model{seed}", seed=seed)
+    walker = Walker(tmp_path)
+    seen = []
+    for keys in ("", "jjjjjj", "G"):
+        walker.press(*keys)
+        rows = [line for line in walker.page(80, 14).splitlines() if "model" in line]
+        seen.append((rows[1][-1], rows[-1][-1]))
+        assert sum("↑" in row or "↓" in row for row in rows) == sum(mark in "↑↓" for mark in seen[-1])
+    assert [(up == "↑", down == "↓") for up, down in seen] == [(False, True), (True, True), (True, False)]
+    assert not set("↑↓") & set(walker.page(120, 40).split("folder")[0])
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_of_a_long_name_of_an_image_the_end_is_kept_and_the_models_name_gives_way_last(tmp_path, size):
+    synthetic.write(
+        tmp_path, layers=2, heads=2, images=2, gallery=2, classes=("a-class-with-a-name-" + "of-its-own" * 3,)
+    )
+    walker = Walker(tmp_path)
+    walker.press("enter", "enter", "i")
+    lines = walker.page(*size).splitlines()
+    assert "000.jpg" in lines[0]
+    assert size[0] < 80 or "synthetic › layer 1 › head 1" in lines[0]
+    for line in lines[1:]:
+        assert "…" not in line or "000.jpg" in line
+
+
 def test_a_cache_of_another_version_says_so(tmp_path):
     folder = synthetic.write(tmp_path, layers=1, heads=1, grid=(2, 2))
     record = json.loads((folder / "run.json").read_text())

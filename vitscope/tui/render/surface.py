@@ -202,3 +202,12 @@ def fit(text: str, width: int, align: Align = "left") -> str:
     space = width - cell_len(text)
     before = {"left": 0, "right": space, "centre": space // 2}[align]
     return " " * before + text + " " * (space - before)
+
+
+def ending(text: str, width: int) -> str:
+    """The end of `text` in at most `width` cells, after an ellipsis where it is cut: what tells names of files apart.
+
+    >>> ending("val/00001821.jpg", 9), ending("a.jpg", 9)
+    ('…1821.jpg', 'a.jpg')
+    """
+    return text if cell_len(text) <= width else fit(text[::-1], width)[::-1].lstrip()

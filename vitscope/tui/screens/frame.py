@@ -16,13 +16,14 @@ from vitscope.tui.keys import hints
 from vitscope.tui.library import Failure
 from vitscope.tui.needs import WITH_HEADS
 from vitscope.tui.prompt import KEYS, Prompt
-from vitscope.tui.render.surface import Rect, Surface
+from vitscope.tui.render.surface import Rect, Surface, ending, fit
 from vitscope.tui.render.words import wrap
 from vitscope.tui.state import State, View
 
 KEY_OF = {look: key for key, look in LOOKS.items()}
 LEADS: tuple[tuple[str, View], ...] = ((r"(layer |L)\d+( H\d+)?", "layer"), (r"(head |H)\d+", "head"))
 BOX = 24  # columns that a box needs at least
+NAME, LAST = 7, 16  # cells that the first and the last part of the line at the top keep at least
 
 
 def body(surface: Surface) -> Rect:
@@ -114,15 +115,20 @@ def _cka(state: State, book: Book, run: Run) -> str:
 
 
 def _shortened(crumbs: list[str], room: int) -> list[str]:
-    """Crumbs in `room` cells: the model's name gives way first, then everything but the last two."""
-    over = cell_len(" › ".join(crumbs)) + 3 - room
-    if over > 0 and len(crumbs) > 1:
-        kept = max(6, cell_len(crumbs[0]) - over - 1)
-        crumbs = [crumbs[0][:kept] + "…" if kept < len(crumbs[0]) else crumbs[0], *crumbs[1:]]
-    if cell_len(" › ".join(crumbs)) + 3 > room:
+    """Crumbs in `room` cells: a long last one gives way first, then the model's name, then all but the last two."""
+
+    def over() -> int:
+        return max(0, cell_len(" › ".join(crumbs)) + 3 - room)
+
+    *before, last = crumbs
+    crumbs = [*before, ending(last, max(LAST, cell_len(last) - over()))]
+    if over() and before:
+        wide = cell_len(crumbs[0])
+        crumbs = [fit(crumbs[0], min(wide, max(NAME, wide - over()))), *crumbs[1:]]
+    if over():
         short = [crumb.replace("layer ", "L").replace("head ", "H") for crumb in crumbs[1:]]
         crumbs = [" ".join(short[:2]), *short[2:]] if len(short) > 1 else short or crumbs
-    return crumbs
+    return [*crumbs[:-1], ending(crumbs[-1], max(1, cell_len(crumbs[-1]) - over()))]
 
 
 def footer(surface: Surface, state: State) -> None:

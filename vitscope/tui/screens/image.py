@@ -10,7 +10,7 @@ from vitscope.tui.book import Book
 from vitscope.tui.library import Failure, Maps
 from vitscope.tui.render.heat import bar, heat, shrink
 from vitscope.tui.render.photo import dithered, glow, overlay, paint
-from vitscope.tui.render.surface import Rect, Surface
+from vitscope.tui.render.surface import Rect, Surface, ending
 from vitscope.tui.screens import maps, numbers, reach
 from vitscope.tui.screens.frame import failed, gone
 from vitscope.tui.state import State
@@ -73,7 +73,7 @@ def _photograph(surface: Surface, rect: Rect, state: State, book: Book, run: Run
     names = book.gallery(state)
     count = f"{state.image % max(len(names), 1) + 1}/{len(names)}"
     name = names[state.image] if -len(names) <= state.image < len(names) else ""
-    end = surface.write(rect.x, rect.y, name, surface.theme.text, bold=True, width=min(len(name), rect.width - 8))
+    end = surface.write(rect.x, rect.y, ending(name, rect.width - 8), surface.theme.text, bold=True)
     surface.write(end + 2, rect.y, count, surface.theme.dim)
     photo = dithered(photo) if surface.theme.depth == "256" else photo
     drawn = paint(surface, rect.x, rect.y + 1, photo)

@@ -55,12 +55,20 @@ def draw(surface: Surface, rect: Rect, state: State, book: Book) -> None:
     edge = min(14, wide - 1, 2 * (max(1, (rect.height - 5) // len(peers)) - 1))
     edge = edge if edge >= SMALLEST else 0
     free = rect.height - len(peers) - 3 - WORDS
-    size = _size(run, edge or min(14, (rect.width + 1) // len(peers) - GAP, 2 * (free - 3)))
+    one = min(14, (rect.width + 1) // len(peers) - GAP, 2 * (free - 3))
+    numbered = (
+        not (edge or state.side.ordered) and wide > len(str(heads)) and free >= (one // 2 + 3 if one >= SMALLEST else 0)
+    )
+    size = _size(run, edge or one)
     rows = _compared([_row(state, book, run, *pair, size) for pair in zip(peers, runs, strict=True)], state)
     here = next(i for i, row in enumerate(rows) if row.run is run)
     _title(surface, rect, state, rows)
     high = -(-size[0] // 2) + 1 if edge else 1
-    y = _table(surface, Rect(rect.x, rect.y + 1, rect.width, rect.height - 3), (label, wide, high), rows, here, book)
+    top = rect.y + 1 + numbered
+    for head in range(heads if numbered else 0):
+        column = rect.x + label + head * wide
+        surface.write(column, top - 1, str(head + 1), surface.theme.dim, width=wide - 1, align="centre")
+    y = _table(surface, Rect(rect.x, top, rect.width, rect.bottom - 2 - top), (label, wide, high), rows, here, book)
     if edge:
         _bar(surface, Rect(rect.x, y, rect.width, rect.bottom - y), rows, here)
     else:

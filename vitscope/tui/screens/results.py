@@ -60,7 +60,7 @@ def _table(surface: Surface, rect: Rect, state: State, table: Table) -> None:
             sorted_by = " ▾" if y == len(names[c]) - 1 and state.panels.sort == table.columns[c] else ""
             place = rect.x + label + i * wide
             surface.write(place, rect.y + y, f"{line}{sorted_by}", ink, bold=c == column, width=wide - 1)
-    _more(surface, rect, label, columns, rows, (len(models), len(table.columns)))
+    _more(surface, rect, label + across * wide, columns, rows, (len(models), len(table.columns)))
     surface.rule(rect.x, rect.y + head - 1, min(rect.width, label + across * wide))
     for j, r in enumerate(rows):
         y = rect.y + head + j * tall
@@ -85,12 +85,13 @@ def _window(at: int, shown: int, count: int) -> range:
     return range(first, first + shown)
 
 
-def _more(surface: Surface, rect: Rect, label: int, columns: range, rows: range, counts: tuple[int, int]) -> None:
-    """Arrows where the table goes on."""
+def _more(surface: Surface, rect: Rect, wide: int, columns: range, rows: range, counts: tuple[int, int]) -> None:
+    """Arrows at the edges of a table, `wide` columns, beyond which it goes on."""
     accent = surface.theme.accent
-    left = ("←" if columns.start else " ") + ("↑" if rows.start else " ")
-    right = ("↓" if rows.stop < counts[0] else " ") + ("→" if columns.stop < counts[1] else " ")
-    surface.write(rect.x, rect.y, f"{left}{right}"[: label - 1], accent, bold=True)
+    left = ("←" if columns.start else " ") + ("↑" if rows.start else " ") + ("↓" if rows.stop < counts[0] else " ")
+    surface.write(rect.x, rect.y, left, accent, bold=True)
+    if columns.stop < counts[1]:
+        surface.write(min(rect.x + wide, rect.right) - 1, rect.y, "→", accent, bold=True)
 
 
 def _cell(surface: Surface, rect: Rect, table: Table, place: tuple[str, str], *, chosen: bool) -> None:

@@ -57,6 +57,10 @@ def _table(surface: Surface, rect: Rect, state: State, listing: Listing) -> None
         _line(surface, Rect(rect.x, y, rect.width, 1), run, columns, chosen=index == state.cursor)
         surface.spot(Rect(rect.x, y, rect.width, 1), mouse.run(index))
         y += 1
+    if first:
+        surface.write(rect.right - 1, y - min(room, len(listing.runs)), "↑", theme.accent, bold=True)
+    if first + room < len(listing.runs):
+        surface.write(rect.right - 1, y - 1, "↓", theme.accent, bold=True)
     if details and listing.runs:
         y = _details(surface, Rect(rect.x, y + 1, rect.width, rect.bottom - y - 1), listing, state)
     if broken:
