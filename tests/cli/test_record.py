@@ -45,6 +45,15 @@ def events(text: str) -> list[dict]:
     return [json.loads(line) for line in text.splitlines()]
 
 
+def test_a_line_of_json_has_any_name_as_it_is_and_steers_nothing(monkeypatch, capsys):
+    name = "c\x9b2J größe \udcff"  # the last is a byte that is no UTF-8, in the name of a folder
+    monkeypatch.setattr(record, "_json", [True])
+    record.emit("result", folder=name)
+    said = capsys.readouterr().out
+    assert said.isascii()
+    assert events(said) == [{"event": "result", "folder": name}]
+
+
 def test_a_log_of_a_run_explains_it_afterwards(vitscope, photographs, store, tmp_path):
     log = tmp_path / "log.txt"
     words = ["extract", "--model", "demo-mae", "--data", photographs, "--metrics", "distance", "--cache", store]

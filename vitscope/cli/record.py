@@ -130,9 +130,9 @@ def broken(error: BaseException) -> None:
 
 
 def emit(event: str, **fields: Any) -> None:
-    """One line of JSON, if they are asked for."""
+    """One line of JSON, if they are asked for: in ASCII, so that a folder's name comes through and steers nothing."""
     if _json:
-        sys.stdout.write(json.dumps({"event": event, **fields}, ensure_ascii=False, default=str) + "\n")
+        sys.stdout.write(json.dumps({"event": event, **fields}, default=str) + "\n")
         sys.stdout.flush()
 
 
