@@ -117,6 +117,17 @@ def test_a_film_stands_still_where_there_is_something_to_read():
     assert times(("/", "iou", "enter")) == [STILL, STILL, TYPED, TYPED, STILL, STILL]
 
 
+def test_the_table_of_fuzzing_has_every_reader_and_the_crashes_that_are_in_its_corpus():
+    rows = re.findall(
+        r"^\| ([\w.-]+) \| [\d,]+ \| [\d,–]+ \| (\d+) \| (\d+) \|$", (DOCS / "security.md").read_text(), re.M
+    )
+    corpus = ROOT / "tests" / "fuzz" / "corpus"
+    found = {folder.name: str(len([*folder.glob("found-*.seed")])) for folder in corpus.iterdir()}
+    assert {reader: (crashes, mended) for reader, crashes, mended in rows} == {
+        reader: (count, count) for reader, count in found.items()
+    }
+
+
 def test_tests_that_the_page_on_security_cites_are_there():
     cited = set(re.findall(r"`(tests/[^`]+)`", (DOCS / "security.md").read_text()))
     assert len(cited) > 5
