@@ -13,7 +13,10 @@ from torch.distributed import TCPStore
 
 from tests.run import fakes, jobs
 from vitscope import catalog
+from vitscope.run import team
 from vitscope.store.writer import RunWriter
+
+SILENCE = 60.0  # seconds for which a rank that died before it said anything is waited for
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,7 @@ def as_rank(rank: int, size: int, port: int, killed: Sequence[Killed], out: Path
             "MASTER_PORT": str(port),
             "TORCHELASTIC_USE_AGENT_STORE": "True",
         }
+    team.SILENCE = SILENCE
     catalog.TASKS.update(fakes.TASKS)
     fatal = {one.shard for one in killed if one.rank == rank}
     put = RunWriter.put_shard
