@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -21,6 +22,12 @@ CLASSES = {
 
 ONLY_WHEN_ASKED = ("long", "sweep")
 """Marks of tests that `pytest` leaves out, unless its `-m` names them."""
+
+
+def pytest_configure() -> None:
+    """Started in the background, where shells have Ctrl-C ignored, the tests mean it all the same."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -49,7 +49,7 @@ def header(surface: Surface, state: State, book: Book) -> None:
     room = surface.width - x - 1
     if narrow:
         about = "" if cell_len(" › ".join(crumbs) + about) + 6 > room else about
-        crumbs = _shortened(crumbs, room - (cell_len(about) + 2 if about else 0))
+        crumbs = _shortened(crumbs, room - (cell_len(about) + 2 if about else 0), named=state.view == "image")
     for i, crumb in enumerate(crumbs):
         last = i == len(crumbs) - 1
         x = surface.write(x, 0, " › ", theme.dim)
@@ -114,14 +114,18 @@ def _cka(state: State, book: Book, run: Run) -> str:
     return "CKA of last layers" if state.features.across else f"CKA with {them}"
 
 
-def _shortened(crumbs: list[str], room: int) -> list[str]:
-    """Crumbs in `room` cells: a long last one gives way first, then the model's name, then all but the last two."""
+def _shortened(crumbs: list[str], room: int, *, named: bool) -> list[str]:
+    """Crumbs in `room` cells: the model's name gives way first, then all but the last two.
+
+    Before both the last one does where it is the name of a file (`named`), whose end says enough.
+    """
 
     def over() -> int:
         return max(0, cell_len(" › ".join(crumbs)) + 3 - room)
 
     *before, last = crumbs
-    crumbs = [*before, ending(last, max(LAST, cell_len(last) - over()))]
+    if named:
+        crumbs = [*before, ending(last, max(LAST, cell_len(last) - over()))]
     if over() and before:
         wide = cell_len(crumbs[0])
         crumbs = [fit(crumbs[0], min(wide, max(NAME, wide - over()))), *crumbs[1:]]
