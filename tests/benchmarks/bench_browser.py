@@ -31,7 +31,7 @@ class Empty(App):
         yield Static("an empty app")
 Empty().run(mouse=False)
 """
-BROWSE = "import sys; from pathlib import Path; from vitscope.tui.app import browse; browse(Path(sys.argv[1]))"
+BROWSE = "import sys; from pathlib import Path; from vitscope.tui.start import browse; browse(Path(sys.argv[1]))"
 BACK = "\x7f"
 STEPS = {  # what is measured: keys to get there from the page of all heads, then the keys that are timed
     "cursor, all heads": ([], ["l", "j", "l", "j", "h", "k"] * 5),

@@ -16,12 +16,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
-from rich.table import Table
 
 from tests import synthetic
 from tests.benchmarks.bench_browser import command
 from tests.benchmarks.six import IMAGES, MODELS, SIZE, put_grams
+from tests.benchmarks.tables import markdown
 from tests.benchmarks.terminal import Terminal
 from vitscope.derive.cka import Blocks, cka
 from vitscope.store.reader import Cache
@@ -77,9 +76,6 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--layers", type=int, default=12)
     options = parser.parse_args()
-    table = Table(title=f"{options.layers} × {options.layers} layers, {IMAGES} images; budget {BUDGET} ms")
-    for title in ("what", "median ms", "worst ms", "processor ms"):
-        table.add_column(title, justify="left" if title == "what" else "right")
     with tempfile.TemporaryDirectory() as folder:
         cache = Path(folder)
         for seed, model in enumerate(MODELS):
@@ -95,10 +91,12 @@ def main() -> None:
             "browser, another model: key press to frame": (models, None),
             "browser, a step of the cursor": (steps, None),
         }
+    rows = []
     for name, (times, processor) in found.items():
         cost = "" if processor is None else f"{statistics.median(processor):.0f}"
-        table.add_row(name, f"{statistics.median(times):.0f}", f"{max(times):.0f}", cost)
-    Console().print(table)
+        rows.append((name, f"{statistics.median(times):.0f}", f"{max(times):.0f}", cost))
+    print(f"{options.layers} × {options.layers} layers, {IMAGES:,} images; budget {BUDGET} ms:\n")
+    markdown(("what", "median ms", "worst ms", "processor ms"), rows)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,8 @@ import sys
 import time
 from pathlib import Path
 
+from tests.benchmarks.machine import described
+
 PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 BLOCK = re.compile(
     r"(?P<open>```sh\n(?P<command>python -m tests\.benchmarks\.bench_[^\n]*)\n```\n)"
@@ -23,9 +25,11 @@ BLOCK = re.compile(
 )
 
 
-def measured(page: str, command: str, output: str) -> str:
-    """The page with what a command printed below it; output without a table is set as it is."""
+def measured(page: str, command: str, output: str, machine: str) -> str:
+    """The page with what a command printed below it, and on which machine; output without a table is set as it is."""
     text = output.strip() if "\n| " in output else f"```text\n{output.strip()}\n```"
+    if machine not in text:
+        text = f"{machine}:\n\n{text}"
     return BLOCK.sub(
         lambda block: f"{block['open']}\n{text}\n\n{block['end']}" if block["command"] == command else block[0], page
     )
@@ -44,7 +48,8 @@ def main() -> None:
         )
         print(f"{run.stdout}({time.monotonic() - began:.0f} s, {run.returncode})", flush=True)
         if run.returncode == 0:
-            PAGE.write_text(measured(PAGE.read_text(encoding="utf-8"), command, run.stdout), encoding="utf-8")
+            text = measured(PAGE.read_text(encoding="utf-8"), command, run.stdout, described())
+            PAGE.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

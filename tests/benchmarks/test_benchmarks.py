@@ -7,8 +7,9 @@ import pytest
 import torch
 from timm.models.vision_transformer import VisionTransformer
 
+from tests import synthetic
+from tests.benchmarks import bench_browser, page, paper_loop, peers
 from tests.benchmarks import bench_hundred_thousand as hundred
-from tests.benchmarks import page, paper_loop, peers
 from tests.tasks import backbones
 from vitscope.derive.aligned import aligned
 from vitscope.derive.cka import Blocks, cka
@@ -76,10 +77,11 @@ def test_a_command_of_the_page_gets_what_it_prints_and_nothing_else_changes():
     command = "python -m tests.benchmarks.bench_x --images 3"
     text = f"a\n```sh\n{command}\n```\nold\n<!-- measured -->\nb\n```sh\n{command}0\n```\n<!-- measured -->\n"
     table = "said\n\n| a |\n| --- |\n"
-    after = page.measured(text, command, table)
-    assert after == text.replace("old\n", f"\n{table}\n", 1)
-    assert page.measured(after, command, table) == after
-    assert "```text\n7 s\n```" in page.measured(text, command, "7 s\n")
+    after = page.measured(text, command, table, "2 cores")
+    assert after == text.replace("old\n", f"\n2 cores:\n\n{table}\n", 1)
+    assert page.measured(after, command, table, "2 cores") == after
+    assert page.measured(text, command, f"2 cores\n{table}", "2 cores").count("2 cores") == 1
+    assert "\n2 cores:\n\n```text\n7 s\n```" in page.measured(text, command, "7 s\n", "2 cores")
 
 
 def test_every_measurement_of_the_page_has_its_command():
@@ -106,3 +108,10 @@ def test_images_of_a_data_set_are_drawn_once_and_committed_ones_are_counted(tmp_
     (tmp_path / "cache/run/run.json").write_text("{}")
     (tmp_path / "cache/run/shards/00000.json").write_text("{}")
     assert hundred.committed(tmp_path / "cache", 1000) == shard_size(1000)
+
+
+def test_the_three_programs_whose_first_frames_are_compared_all_start(tmp_path):
+    synthetic.write(tmp_path, model="m")
+    rows = bench_browser.first_frames(tmp_path, 1).rows
+    assert [row[0] for row in rows] == ["empty Textual app", "browse(), without the command line", "vitscope browse"]
+    assert all(float(row[1]) > 0 for row in rows)

@@ -72,6 +72,7 @@ def test_every_shell_is_offered_views_with_what_they_show(shell, tmp_path):
         ("vitscope extract --model demo-m", {"demo-mae", "demo-moco"}, {"demo-fs", "mae"}),
         ("vitscope extract --model ", {"paper", "mae", "my-own", "random"}, set()),
         ("vitscope show heads --model m", {"mae", "my-own"}, {"moco", "mae-l16"}),
+        ("vitscope browse m", {"mae", "my-own"}, {"moco", "mae-l16"}),
         ("vitscope evaluate s", {"spair", "saliency"}, {"knn"}),
         ("vitscope extract --dataset i", {"images", "imagenet"}, {"coco"}),
         ("vitscope extract --metrics distance,e", {"distance,entropy"}, {"entropy", "distance,distance"}),

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from vitscope.cli.complete import run_names
 from vitscope.cli.options import CacheFolder, Quiet, Verbose, cache_folder
 from vitscope.cli.talk import Talk
 from vitscope.errors import ViewError
@@ -25,7 +26,11 @@ def browse(
     context: typer.Context,
     place: Annotated[
         str | None,
-        typer.Argument(metavar="PLACE", help="Where to start: MODEL, MODEL/LAYER or MODEL/LAYER/HEAD, then @VIEW."),
+        typer.Argument(
+            metavar="PLACE",
+            help="Where to start: MODEL, MODEL/LAYER or MODEL/LAYER/HEAD, then @VIEW.",
+            autocompletion=run_names,
+        ),
     ] = None,
     cache: CacheFolder = None,
     fresh: Annotated[
