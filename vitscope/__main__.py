@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -53,6 +54,7 @@ def plain(words: list[str]) -> tuple[Path | None, str | None] | None:
 
 def browse(cache: Path | None, place: str | None) -> None:
     """Open the browser; raises VitscopeError before the screen is touched, SystemExit when it is left."""
+    gc.disable()  # the browser enables it with its first page: what is imported until then is no garbage
     from vitscope.store.layout import cache_folder  # noqa: PLC0415 (what each way in needs is imported there)
     from vitscope.tui.terminal import check  # noqa: PLC0415
 

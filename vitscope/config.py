@@ -11,7 +11,6 @@ import json
 import os
 import re
 import tempfile
-import tomllib
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -189,7 +188,10 @@ def _flat(tables: dict[str, Any], above: str = "") -> dict[str, Any]:
 def _read() -> dict[str, Any]:
     """What the file holds, unchecked; nothing if it is not there."""
     try:
-        tables = tomllib.loads(path().read_text("utf-8"))
+        text = path().read_text("utf-8")
+        import tomllib  # noqa: PLC0415 (most have no such file, and the browser starts sooner without)
+
+        tables = tomllib.loads(text)
         _flat(tables)
         return tables
     except FileNotFoundError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections import OrderedDict
 from dataclasses import replace
 from pathlib import Path
@@ -31,6 +32,7 @@ from vitscope.tui.stage import Stage
 from vitscope.tui.state import State
 
 NAMES = 20  # of files that are named at most
+FIRST = 0.12  # seconds that the list of runs has at the start before a page says that it is being read
 PATIENCE = 0.03  # seconds that an old frame stays while a new one's numbers are read
 
 
@@ -65,7 +67,7 @@ class Browser(Stage):
     def on_resize(self, _event: Resize) -> None:
         """Draw for the new size; at the start, give the list of runs a moment to be there."""
         if self.book.listing is None:
-            self.set_timer(PATIENCE, self.draw)
+            self.set_timer(FIRST, self.draw)
         else:
             self.call_after_refresh(self.draw)
 
@@ -262,6 +264,9 @@ class Browser(Stage):
         at = names.index(chosen[0]) if chosen and chosen[0] in names else min(self.state.cursor, len(names) - 1)
         self.state = replace(self.state, cursor=max(0, at))
         self.update()
+        if not gc.isenabled():  # at the start: all that there is now stays
+            gc.freeze()
+            gc.enable()
 
     @work(thread=True, exclusive=True, group="watch")
     def look_again(self) -> None:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote
 
 from vitscope.config import at_home
-from vitscope.data.images import SUFFIXES
 from vitscope.tui.live import Picture
 from vitscope.tui.prompt import prompt, remembered
 
@@ -140,4 +139,6 @@ def _common(one: str, other: str) -> str:
 
 
 def _image(name: str) -> bool:
+    from vitscope.data.images import SUFFIXES  # noqa: PLC0415 (which are wanted only where a path is typed)
+
     return name.rpartition(".")[2].lower() in SUFFIXES

@@ -15,6 +15,7 @@ METHODS = ("FS", "CLIP", "DINO", "MoCo-v3", "MAE", "BEiT")
 LETTERS = "FCDOMBAEGHIJKLNPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"  # those of the methods first
 INKS = (167, 178, 87, 67, 229, 135, 145, 213)  # of xterm, on a dark page; told apart by the colour-blind as well
 LIGHT = (160, 131, 27, 17, 52, 97, 89, 91)
+SMALLEST = (24, 7)  # columns and lines of a plot
 _DOTS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])
 
 
@@ -95,3 +96,14 @@ def _stroke(surface: Surface, axes: Axes, start: tuple[int, float], end: tuple[i
         dots = before - 0x2800 if 0x2800 <= before < 0x2900 else 0
         dots |= int(_DOTS[int(down) % 4, int(right) % 2])
         surface.write(column, row, chr(0x2800 + dots), ink(surface, index))
+
+
+def grid(rect: Rect, count: int) -> tuple[int, int]:
+    """Plots across and down: as square as the smallest allows, six as 3 × 2."""
+    most = max(1, rect.width // SMALLEST[0]), max(1, rect.height // SMALLEST[1])
+    fitting = [
+        (across, -(-count // across)) for across in range(1, min(most[0], count) + 1) if -(-count // across) <= most[1]
+    ]
+    if not fitting:
+        return most
+    return min(fitting, key=lambda way: (way[0] * way[1], abs(rect.width / way[0] - 2.6 * rect.height / way[1])))

@@ -21,8 +21,6 @@ from vitscope.tui.screens.numbers import unit
 from vitscope.tui.screens.reading import reading
 from vitscope.tui.state import State
 
-SMALLEST = (24, 7)  # columns and lines of a plot
-
 
 def draw(surface: Surface, rect: Rect, state: State, book: Book, run: Run) -> None:
     """What is under the cursor, then the plots or the lines; models without the number are named below."""
@@ -99,7 +97,7 @@ def _plots(surface: Surface, rect: Rect, state: State, book: Book, run: Run, the
     if rect.height >= 18:
         _legend(surface, Rect(rect.x, rect.bottom - 1, rect.width, 1), even=_even(state, [run]) is not None)
         rect = Rect(rect.x, rect.y, rect.width, rect.height - 1)
-    across, down = grid(rect, len(there))
+    across, down = chart.grid(rect, len(there))
     count = across * down
     here = next((i for i, (other, _) in enumerate(there) if other is run), 0)
     first = max(0, min(here - count // 2, len(there) - count))
@@ -129,17 +127,6 @@ def _legend(surface: Surface, rect: Rect, *, even: bool) -> None:
             return
         x = surface.write(x, rect.y, mark, theme.text)
         x = surface.write(x + 1, rect.y, text, theme.dim) + 3
-
-
-def grid(rect: Rect, count: int) -> tuple[int, int]:
-    """Plots across and down: as square as the smallest allows, six as 3 × 2."""
-    most = max(1, rect.width // SMALLEST[0]), max(1, rect.height // SMALLEST[1])
-    fitting = [
-        (across, -(-count // across)) for across in range(1, min(most[0], count) + 1) if -(-count // across) <= most[1]
-    ]
-    if not fitting:
-        return most
-    return min(fitting, key=lambda way: (way[0] * way[1], abs(rect.width / way[0] - 2.6 * rect.height / way[1])))
 
 
 def _plot(surface: Surface, rect: Rect, state: State, plot: Plot) -> None:

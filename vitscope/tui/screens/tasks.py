@@ -12,7 +12,6 @@ from vitscope.tui.render import chart
 from vitscope.tui.render.surface import Rect, Surface
 from vitscope.tui.render.words import number
 from vitscope.tui.screens.dots import ticks
-from vitscope.tui.screens.every import grid
 
 LEFT = 6  # columns for the ends of the axis
 ENTRY = 8  # columns of a letter, a number and what stands between entries
@@ -20,7 +19,7 @@ ENTRY = 8  # columns of a letter, a number and what stands between entries
 
 def fits(rect: Rect, count: int) -> bool:
     """Whether several tasks have room beside each other."""
-    return count > 1 and int(np.prod(grid(rect, count))) > 1
+    return count > 1 and int(np.prod(chart.grid(rect, count))) > 1
 
 
 def draw(surface: Surface, rect: Rect, scores: Mapping[str, Score], name: str, layer: int) -> None:
@@ -29,7 +28,7 @@ def draw(surface: Surface, rect: Rect, scores: Mapping[str, Score], name: str, l
     chosen = next((i for i, each in enumerate(names) if scores[each].task == scores[name].task), 0)
     legend = flow(rect.width, scores[names[chosen]])
     place = Rect(rect.x, rect.y, rect.width, rect.height - len(legend) - (2 if rect.height > 16 else 1))
-    across, down = grid(place, len(names))
+    across, down = chart.grid(place, len(names))
     first = max(0, min(chosen - across * down // 2, len(names) - across * down))
     wide, tall = place.width // across, place.height // down
     for i, each in enumerate(names[first : first + across * down]):
