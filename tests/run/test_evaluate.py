@@ -242,6 +242,14 @@ def test_other_errors_of_torch_are_not_taken_for_memory(
         evaluated(fakes.request(some), tmp_path)
 
 
+@pytest.mark.parametrize(("task", "kind"), [("knn", "coco"), ("retrieval", "nonsense"), ("width", "imagenet")])
+def test_a_kind_of_data_that_the_task_is_not_for_is_refused(some: Path, tmp_path: Path, task: str, kind: str) -> None:
+    wanted = " or ".join(catalog.TASKS[task].kinds)
+    with pytest.raises(TaskError, match=f"--dataset {kind}: {task} is evaluated on {wanted}"):
+        evaluated(fakes.request(some, task=task, dataset=kind), tmp_path)
+    assert evaluated(fakes.request(some, dataset="images"), tmp_path)[0].measured == ["width"]
+
+
 def test_activations_that_overflow_are_no_result(some: Path, tmp_path: Path, checkpoint: Path) -> None:
     from safetensors.torch import load_file, save_file
 

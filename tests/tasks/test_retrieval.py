@@ -278,6 +278,15 @@ def test_a_pickle_that_would_run_something_is_refused(root):
     assert not Path("ran").exists()
 
 
+def test_of_two_data_sets_in_one_folder_the_kind_says_which(root):
+    content = pickle.loads((root / "gnd_roxford5k.pkl").read_bytes())
+    paris = {**content, "gnd": content["gnd"][:3], "qimlist": content["qimlist"][:3]}
+    (root / "gnd_rparis6k.pkl").write_bytes(pickle.dumps(paris, protocol=2))
+    for kind, queries in (("roxford5k", 4), ("rparis6k", 3)):
+        found = Retrieval(Asked(root=root, kind=kind))
+        assert (found.dataset, len(found.sets["queries"].records)) == (kind, queries)
+
+
 def test_other_trees_are_refused_with_the_layout(tmp_path):
     with pytest.raises(DataError, match=r"gnd_roxford5k.pkl or gnd_rparis6k.pkl beside jpg"):
         task(tmp_path)

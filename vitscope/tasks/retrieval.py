@@ -43,7 +43,7 @@ class Retrieval:
             )
         if asked.limit is not None and asked.limit < 1:
             raise TaskError(f"--limit {asked.limit} keeps no query: it must be at least 1.")
-        data = revisited.read(asked.root)
+        data = revisited.read(asked.root, name=asked.kind)
         self._truth = data.truth[: asked.limit]
         self._device = torch.device(asked.device)
         thumbnail = None if given["native"] else THUMBNAIL
