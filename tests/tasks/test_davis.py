@@ -224,6 +224,8 @@ def test_some_sequences(root: Path) -> None:
         Davis(asked(root, sequences=("otter",)))
     with pytest.raises(TaskError, match="--limit 0 keeps no sequence"):
         Davis(Asked(root=root, limit=0))
+    with pytest.raises(TaskError, match="--per-class.*use --limit"):
+        Davis(Asked(root=root, per_class=2))
 
 
 def test_fingerprint_follows_the_masks_not_the_folder(root: Path, tmp_path: Path) -> None:

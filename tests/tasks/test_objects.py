@@ -11,7 +11,7 @@ from PIL import Image
 
 from tests.tasks import backbones, outlines
 from vitscope.data.masks import soft_mask
-from vitscope.errors import DataError
+from vitscope.errors import DataError, TaskError
 from vitscope.models.backbone import Backbone
 from vitscope.tasks import Asked, Outcome
 from vitscope.tasks.objects import Objects
@@ -182,6 +182,11 @@ def test_too_little_to_cluster_is_said_before_anything_runs(tree: Path, tmp_path
         Objects(
             Asked(root=outlines.coco(tmp_path / "one", [(40, 40, [(3, (1, 1, 9, 9))] * 3)]), options={"clusters": 2})
         )
+
+
+def test_images_per_class_are_refused(tree: Path) -> None:
+    with pytest.raises(TaskError, match="--per-class.*use --limit"):
+        Objects(Asked(root=tree, per_class=2, options={"clusters": 2}))
 
 
 def test_the_papers_rule_for_regions(tree: Path) -> None:

@@ -32,7 +32,12 @@ class Davis:
     }
 
     def __init__(self, asked: Asked) -> None:
-        """Read and check the tree; raises DataError: what is missing, or a film too short to be scored; UnknownName."""
+        """Read and check the tree; raises DataError: what is missing, or a film too short to be scored; UnknownName.
+
+        TaskError for --per-class, since videos have no classes, and for a limit without a sequence.
+        """
+        if asked.per_class is not None:
+            raise TaskError("--per-class: videos of DAVIS have no classes; use --limit for fewer videos.")
         if asked.limit is not None and asked.limit < 1:
             raise TaskError(f"--limit {asked.limit} keeps no sequence: it must be at least 1.")
         self._sequences = reader.read(asked.root, sequences=asked.options.get("sequences") or None)[: asked.limit]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from vitscope.data import coco
 from vitscope.data.masks import MaskedSet
+from vitscope.errors import TaskError
 from vitscope.tasks import Asked
 from vitscope.tasks.regions import Regions
 
@@ -14,7 +15,9 @@ class Objects(Regions):
     """Clusters of the objects of COCO in every layer."""
 
     def read(self, asked: Asked) -> tuple[MaskedSet, tuple[str, ...]]:
-        """The first images of val2017; those without an object count too, as in the paper's code."""
+        """The first images of val2017; those without an object count too, as in the paper's code. Raises TaskError."""
+        if asked.per_class is not None:
+            raise TaskError("--per-class: an image of COCO shows objects of many classes; use --limit for fewer images.")
         if asked.limit is not None:
             return coco.read(asked.root, limit=asked.limit), ()
         found = coco.read(asked.root, limit=IMAGES)
