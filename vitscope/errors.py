@@ -105,3 +105,8 @@ def first_line(error: BaseException) -> str:
     'sides differ'
     """
     return next(iter(str(error).splitlines()), "").rstrip(". ") or type(error).__name__
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an error of torch, Python or the system says that memory is short, on the device or beside it."""
+    return isinstance(error, MemoryError) or any(words in str(error) for words in ("out of memory", "allocate memory"))

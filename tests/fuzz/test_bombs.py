@@ -18,7 +18,7 @@ SAID = {
     "config-large": "asks for a model whose depth is 1e+09",
     "config-timm": "asks for a model whose embed_dim is 1e+12",
     "array-claims": "it does not hold float32 of shape (2, 3)",
-    "npz-claims": "is not an .npz file of plain arrays",
+    "npz-claims": "if it should fit, the file is damaged",
     "npz-packed": "more than 20 times its size",
     "torch-packed": "more than 20 times its size",
     "torch-stretched": "tensors that are not stored as they are (such as: a)",

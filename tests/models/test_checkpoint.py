@@ -205,6 +205,34 @@ def test_a_file_cut_short(tmp_path, weights, name):
         read(path)
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError("Unable to allocate 20.0 GiB for an array"),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:116] DefaultCPUAllocator: can't allocate memory: 9 bytes"),
+        OSError(12, "Cannot allocate memory"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("name", "reader"),
+    [
+        ("w.safetensors", "vitscope.models.checkpoint.load_file"),
+        ("w.npz", "numpy.load"),
+        ("w.pth", "torch.load"),
+        ("archive.pt", "torch.jit.load"),
+    ],
+)
+def test_short_memory_is_not_taken_for_damage(tmp_path, weights, archive, monkeypatch, name, reader, error):
+    def no_memory(*_, **__):
+        raise error
+
+    if name != archive[0].name:
+        (tmp_path / name).write_bytes(bytes(4200))
+    monkeypatch.setattr(reader, no_memory)
+    with pytest.raises(WeightsError, match=rf"{name} has .* kB and asks for more memory than this machine has left"):
+        read(tmp_path / name, "any")
+
+
 def test_no_file(tmp_path):
     with pytest.raises(WeightsError, match="there is no such file"):
         read(tmp_path / "nothing.pth")

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from vitscope import catalog
-from vitscope.errors import WeightsError
+from vitscope.amounts import bytes_in_words
+from vitscope.errors import WeightsError, out_of_memory
 
 TorchScript = Literal["refuse", "known", "any"]
 """Which archives are loaded: none, published ones by their sha256, any."""
@@ -51,6 +52,14 @@ def check_packing(path: Path) -> None:
         )
 
 
+def too_large(path: Path) -> str:
+    """One sentence for a file with which memory ran out; one that is damaged may claim any size."""
+    return (
+        f"{path} has {bytes_in_words(path.stat().st_size)} and asks for more memory than this machine has left: end "
+        "other programs, or take another machine; if it should fit, the file is damaged, so copy it again."
+    )
+
+
 def published() -> dict[str, str]:
     """sha256 → name of the files whose whole digest is known."""
     files = [model.original for model in catalog.MODELS.values() if model.original]
@@ -72,5 +81,6 @@ def read(path: Path, allowed: TorchScript) -> dict[str, Tensor]:
             warnings.simplefilter("ignore")  # that TorchScript is deprecated helps nobody here
             state = torch.jit.load(path, map_location="cpu").state_dict()
     except Exception as error:  # an archive that is damaged can make the compiler raise anything
-        raise WeightsError(f"{path} is a TorchScript archive that cannot be loaded: copy it again.") from error
+        said = f"{path} is a TorchScript archive that cannot be loaded: copy it again."
+        raise WeightsError(too_large(path) if out_of_memory(error) else said) from error
     return dict(state)

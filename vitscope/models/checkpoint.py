@@ -17,7 +17,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from vitscope.errors import WeightsError
+from vitscope.errors import WeightsError, out_of_memory
 from vitscope.models import archives, pickles
 from vitscope.models.archives import TorchScript
 
@@ -82,7 +82,7 @@ def _named(content: Any) -> dict[str, Tensor]:
 def _safetensors(path: Path) -> dict[str, Tensor]:
     try:
         return load_file(path)
-    except (SafetensorError, OSError, ValueError, TypeError, KeyError, RuntimeError) as error:
+    except (SafetensorError, OSError, ValueError, TypeError, KeyError, RuntimeError, MemoryError) as error:
         raise WeightsError(_not_whole(path, error, "a safetensors file")) from error
 
 
@@ -110,6 +110,8 @@ def _torch(path: Path) -> Any:
 
 def _not_whole(path: Path, error: Exception, kind: str) -> str:
     """One sentence for a file that is no checkpoint of this kind, or no longer; what torch says of it fills a page."""
+    if out_of_memory(error):
+        return archives.too_large(path)
     if isinstance(error, OSError) and error.strerror:
         return f"{path} cannot be read ({error.strerror})."
     with path.open("rb") as file:

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from vitscope.amounts import counted
-from vitscope.errors import DeviceError
+from vitscope.errors import DeviceError, out_of_memory
 
 
 def choose(name: str) -> torch.device:
@@ -41,11 +41,6 @@ def describe(device: torch.device) -> str:
     if device.type == "cpu":
         return f"cpu ({platform.machine()}, {counted(torch.get_num_threads(), 'thread')})"
     return str(device)
-
-
-def out_of_memory(error: MemoryError | RuntimeError) -> bool:
-    """Whether an error of torch or Python says that memory is short, on the device or beside it."""
-    return isinstance(error, MemoryError) or any(words in str(error) for words in ("out of memory", "allocate memory"))
 
 
 def too_small(device: torch.device, batch_size: int, smaller: int) -> str:

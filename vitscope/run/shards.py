@@ -18,7 +18,7 @@ from vitscope import __version__
 from vitscope.data import presence
 from vitscope.data.preprocess import Preprocess
 from vitscope.data.records import ImageSet
-from vitscope.errors import DamagedError, DataError
+from vitscope.errors import DamagedError, DataError, out_of_memory
 from vitscope.metrics import Metric, Setting
 from vitscope.models import build
 from vitscope.run import device as devices
@@ -81,7 +81,7 @@ class Work:
         try:
             self._through(owed, planned, workers, progress)
         except (MemoryError, RuntimeError) as error:
-            if not devices.out_of_memory(error) or planned.batch_size == least(self.metrics.values(), self.setting):
+            if not out_of_memory(error) or planned.batch_size == least(self.metrics.values(), self.setting):
                 raise
         else:
             return True

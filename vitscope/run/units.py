@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from vitscope.data import presence
-from vitscope.errors import DamagedError
+from vitscope.errors import DamagedError, out_of_memory
 from vitscope.models import build
 from vitscope.models.backbone import Backbone
 from vitscope.models.shape import geometry_of
@@ -70,7 +70,7 @@ def _fitting(task: Units, unit: int, model: Backbone, watcher: Watcher) -> Measu
         try:
             return task.measure(unit, model)
         except (MemoryError, RuntimeError) as error:
-            if model.batch_size == 1 or not devices.out_of_memory(error):
+            if model.batch_size == 1 or not out_of_memory(error):
                 raise
         model.batch_size //= 2
         devices.release(model.device)
