@@ -26,7 +26,7 @@ from tests.models.layouts.looking import assert_agree, look
 from tests.models.layouts.originals import pixels
 from vitscope import catalog
 from vitscope.errors import ModelError, WeightsError
-from vitscope.models import hub
+from vitscope.models import hub, names
 from vitscope.models.build import load
 
 NAME = "hf-hub:somebody/something"
@@ -91,6 +91,29 @@ def test_what_the_hub_answers_is_a_sentence(monkeypatch: pytest.MonkeyPatch, kin
     assert sentence.replace("somebody/something", repository) in said
     assert "--checkpoint" in said
     assert "\n" not in said
+
+
+@pytest.mark.parametrize("bug", [AttributeError, NameError, TypeError])
+@pytest.mark.parametrize("where", ["get_hf_file_metadata", "hf_hub_download"])
+def test_a_bug_is_not_taken_for_a_missing_network(monkeypatch: pytest.MonkeyPatch, where: str, bug: type) -> None:
+    def broken(*_: object, **__: object) -> str:
+        raise bug("a bug")
+
+    monkeypatch.setattr(hub, "get_hf_file_metadata", lambda *_, **__: None)
+    monkeypatch.setattr(hub, where, broken)
+    with pytest.raises(bug, match="a bug"):
+        load(NAME)
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: 9 bytes")])
+def test_short_memory_is_not_taken_for_a_missing_network(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    def no_memory(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(hub, "cached", lambda *_: Path("weights"))
+    monkeypatch.setattr(names.Named, "create", no_memory)
+    with pytest.raises(ModelError, match="this machine has too little memory left for mae"):
+        load("mae")
 
 
 def test_a_repository_without_weights(monkeypatch: pytest.MonkeyPatch) -> None:

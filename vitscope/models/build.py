@@ -12,7 +12,7 @@ import torch
 from huggingface_hub.errors import HfHubHTTPError
 from torch import nn
 
-from vitscope.errors import ModelError, WeightsError
+from vitscope.errors import ModelError, WeightsError, out_of_memory
 from vitscope.models import checkpoint as checkpoints
 from vitscope.models import fit, hub, huggingface, layouts, names, noise, positions, traits
 from vitscope.models.archives import TorchScript, file_digest
@@ -156,7 +156,12 @@ def _from_timm(named: Named, image_size: Size | None) -> Loaded:
     hub.check(named.name, named.timm)
     try:
         module = named.create(image_size, pretrained=True)
-    except (OSError, RuntimeError, HfHubHTTPError) as error:
+    except (OSError, RuntimeError, MemoryError, HfHubHTTPError) as error:
+        if out_of_memory(error):
+            raise ModelError(
+                f"this machine has too little memory left for {named.name}: end other programs, take a smaller model, "
+                "or another machine."
+            ) from error
         raise hub.missing(named.name, named.timm, hub.repository_of(named.timm), error) from error
     file = hub.taken(named.timm)
     notes = [named.entry.caution] if named.entry and named.entry.caution else []

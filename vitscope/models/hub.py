@@ -25,6 +25,7 @@ from vitscope.errors import WeightsError, first_line
 from vitscope.models.archives import file_digest
 from vitscope.models.huggingface import CONFIG, PREPROCESSOR, WEIGHTS
 
+BUGS = (AttributeError, NameError, TypeError)  # what no network raises
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -101,6 +102,8 @@ def _download(name: str, repository: str, files: Iterable[str]) -> Path | None:
                 raise missing(name, "", repository, error) from error
         except EntryNotFoundError:
             continue
+        except BUGS:
+            raise
         except Exception as error:  # the client's network library, and with it what it raises, differs between versions
             raise missing(name, "", repository, error) from error
     return None
@@ -122,6 +125,8 @@ def _answers(name: str, architecture: str, repository: str, file: str) -> None:
     owner, _, revision = repository.partition("@")
     try:
         get_hf_file_metadata(hf_hub_url(owner, file, revision=revision or None))
+    except BUGS:
+        raise
     except Exception as error:  # as above
         if not isinstance(error, EntryNotFoundError) or isinstance(error, LocalEntryNotFoundError):
             raise missing(name, architecture, repository, error) from error
