@@ -122,6 +122,22 @@ def test_browse_refuses_a_terminal_that_cannot_place_text(vitscope, cache, monke
     assert "TERM=dumb" in done.err
 
 
+@pytest.mark.parametrize("option", ["--fresh", "--no-mouse"])
+def test_a_picture_takes_no_option_of_a_terminal(vitscope, cache, tmp_path, option):
+    given = ("browse", "--cache", cache, "--screenshot", tmp_path / "page.txt")
+    assert option in one_sentence(vitscope(*given, option))
+    assert not (tmp_path / "page.txt").exists()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["mae"], ["--cache", "here"], ["--fresh"], ["--theme", "dark"], ["--no-mouse"], ["--screenshot", "a.txt"],
+     ["--keys", "l"], ["--size", "80x24"]],
+)  # fmt: skip
+def test_the_list_of_keys_is_asked_for_alone(vitscope, words):
+    assert "--list-keys" in one_sentence(vitscope("browse", "--list-keys", *words))
+
+
 def test_browse_opens_the_cache_at_the_place(vitscope, cache, monkeypatch):
     for stream in (sys.stdin, sys.stdout, sys.stderr):
         monkeypatch.setattr(stream, "isatty", lambda: True)

@@ -83,11 +83,16 @@ def browse(
       vitscope browse mae --keys "D l l" --screenshot distance.svg
     """
     talk = Talk.of(context, quiet=quiet, verbose=verbose)
+    in_terminal = fresh or no_mouse
     if list_keys:
+        if in_terminal or any(given is not None for given in (place, cache, theme, screenshot, keys, size)):
+            raise ViewError("--list-keys prints the keys and leaves: give it no other option and no PLACE.")
         _list_keys()
         return
     light = None if theme is None else theme is Theme.light
     if screenshot is not None:
+        if in_terminal:
+            raise ViewError("--fresh and --no-mouse belong to a terminal: leave them out with --screenshot FILE.")
         _picture(cache_folder(cache), screenshot, place, keys or "", size or "120x40", light)
         talk.say(f"written to {screenshot}")
         return
