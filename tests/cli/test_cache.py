@@ -36,6 +36,16 @@ def test_list(vitscope, store):
     assert done.err == f"cache: {store}\n"
 
 
+def test_more_is_said_where_more_is_asked_for(vitscope, store):
+    for command in (["info"], ["info", "mae"], ["remove", "mae", "--dry-run"]):
+        given = ("cache", *command, "--cache", store)
+        less, more = vitscope(*given), vitscope(*given, "--verbose")
+        assert more.err == f"cache: {store}\n{less.err}"
+    size = next(line for line in vitscope("cache", "info", "--cache", store).out.splitlines() if line.startswith("size"))
+    said = vitscope("cache", "list", "--verbose", "--cache", store).err.splitlines()
+    assert said == [f"cache: {store}", f"in all: {' '.join(size.split()[1:])}"]
+
+
 def test_list_of_an_empty_cache_says_what_to_do(vitscope, tmp_path):
     done = vitscope("cache", "list", "--cache", tmp_path / "none")
     assert (done.code, done.out) == (0, "")

@@ -114,6 +114,12 @@ def test_a_model_without_prefix_and_with_a_grid_that_is_not_square(vitscope, cac
     assert vitscope("show", view, "--model", "wide", "--cache", cache, "--format", form).code == 0
 
 
+def test_where_the_cache_is_is_said_where_more_is_asked_for(vitscope, cache):
+    given = ("show", "distance", "--model", "synthetic", "--cache", cache, "--format", "csv")
+    less, more = vitscope(*given), vitscope(*given, "--verbose")
+    assert (more.raw, less.err, more.err) == (less.raw, "", f"cache: {cache}\n")
+
+
 def test_the_formats_hold_the_same_numbers(vitscope, cache):
     def show(form):
         return vitscope("show", "distance", "--model", "synthetic", "--cache", cache, "--format", form).raw

@@ -24,8 +24,13 @@ def test_config_sets_prints_and_takes_out(vitscope, tmp_path, monkeypatch):
     assert str(tmp_path / "here" / "photos") in vitscope("config").out
     monkeypatch.setenv("VITSCOPE_DATA_IMAGES", "/elsewhere")
     assert vitscope("config", "data.images").out == "/elsewhere\n"
+    for asked in (["config", "data.images"], ["config"]):
+        said = vitscope(*asked, "--verbose").err.splitlines()
+        assert "data.images is set in $VITSCOPE_DATA_IMAGES" in said
+        assert "data.images is set in" not in vitscope(*asked).err
     assert "stands above" in vitscope("config", "data.images", "photos").err
     monkeypatch.delenv("VITSCOPE_DATA_IMAGES")
+    assert vitscope("config", "data.images", "-v").err == f"data.images is set in {tmp_path / 'config.toml'}\n"
     assert vitscope("config", "data.images", "").code == 0
     assert vitscope("config", "data.images").code == 1
 

@@ -57,6 +57,8 @@ def list_(context: typer.Context, cache: CacheFolder = None, quiet: Quiet = Fals
     for folder in broken:
         table.add_row(clean(folder.name), "–", bytes_in_words(size(folder)), "broken")
     result(table)
+    if talk.verbose:
+        talk.detail(f"in all: {bytes_in_words(sum(size(place) for place in [*runs, *broken]))}")
     for folder, problem in problems:
         talk.warn(f"{clean(folder.name)}: {problem}")
 
@@ -76,6 +78,7 @@ def info(
 
     talk = Talk.of(context, quiet=quiet, verbose=verbose)
     store = Cache(cache_folder(cache))
+    talk.detail(f"cache: {store.folder}")
     if run is not None:
         for problem in _print_run(store.find(run)):
             talk.warn(problem)
@@ -149,6 +152,7 @@ def remove(
 
     talk = Talk.of(context, quiet=quiet, verbose=verbose)
     store = Cache(cache_folder(cache))
+    talk.detail(f"cache: {store.folder}")
     folders = list(dict.fromkeys(resolve(store, run) for run in runs))
     total = sum(size(folder) for folder in folders)
     for folder in folders:

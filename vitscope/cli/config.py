@@ -41,7 +41,7 @@ def config(
     if key is None:
         _all(talk)
     elif value is None:
-        _one(key)
+        _one(talk, key)
     elif value == "":
         settings.unset(key)
         talk.say(f"{key} taken out of {settings.path()}")
@@ -52,7 +52,7 @@ def config(
             talk.warn(f"${settings.variable(key)} is set in the environment and stands above it")
 
 
-def _one(key: str) -> None:
+def _one(talk: Talk, key: str) -> None:
     """The value alone on stdout; nothing, with exit code 1, where it is set nowhere."""
     from vitscope import config as settings
 
@@ -61,7 +61,16 @@ def _one(key: str) -> None:
         raise ConfigError(
             f"{key} is not set. Set it with `vitscope config {key} VALUE`: {settings.SETTINGS[key].about}."
         )
+    talk.detail(_source(key))
     typer.echo(clean(str(value)))
+
+
+def _source(key: str) -> str:
+    """Where the value of a setting comes from."""
+    from vitscope import config as settings
+
+    variable = settings.variable(key)
+    return f"{key} is set in {f'${variable}' if environ.get(variable) else settings.path()}"
 
 
 def _all(talk: Talk) -> None:
@@ -75,5 +84,7 @@ def _all(talk: Talk) -> None:
         table.add_column(name, no_wrap=name != "what it is")
     for key, value in settings.all().items():
         table.add_row(key, "–" if value is None else clean(str(value)), settings.SETTINGS[key].about)
+        if value is not None:
+            talk.detail(_source(key))
     talk.say(f"settings are kept in {settings.path()}")
     result(table)

@@ -120,7 +120,7 @@ def show(
         taps=taps and taps.value,
         exact=exact or None,
     )
-    views = _views(view, cache, expand(model), options)
+    views = _views(talk, view, cache, expand(model), options)
     if form is Format.table and output is None:
         _print(views)
         return
@@ -137,13 +137,14 @@ def show(
     talk.say(f"written to {output}")
 
 
-def _views(name: str, cache: Path | None, models: list[str], options: Options) -> list[View]:
+def _views(talk: Talk, name: str, cache: Path | None, models: list[str], options: Options) -> list[View]:
     """One view of all models where it sets them side by side, else one of each."""
     from vitscope.store.reader import Cache
 
     shown = catalog.VIEWS[name]
     make = catalog.load("view", catalog.VIEWS, name)
     found = Cache(cache_folder(cache))
+    talk.detail(f"cache: {found.folder}")
     if shown.several:
         return [make(found, models, options)]
     return [make(found.find(model, shown.task), options) for model in models]
