@@ -12,6 +12,7 @@ import typer
 
 from vitscope import catalog
 from vitscope.cli import app
+from vitscope.cli.app import UsageError
 
 README = Path(__file__).parents[1] / "README.md"
 NAMES = sorted({*catalog.MODELS, *catalog.DATASETS, *catalog.METRICS, *catalog.VIEWS})
@@ -59,5 +60,5 @@ def test_the_readme_names_it(name):
 
 @pytest.mark.parametrize("line", ["evaluate knn", "show heads --modl mae", "cache burn", "show"])
 def test_a_command_that_does_not_exist_is_noticed(line):
-    with pytest.raises(Exception, match=r"(?i)no such|missing"):
+    with pytest.raises(UsageError, match=r"(?i)no such|missing"):
         parse(typer.main.get_command(app), shlex.split(line))

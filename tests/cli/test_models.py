@@ -115,7 +115,7 @@ def test_the_list_starts_no_torch(tmp_path):
     program = (
         "import sys\nfrom vitscope.cli import main\n"
         f"sys.argv = ['vitscope', 'models', '--cache', {str(tmp_path)!r}]\n"
-        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        "try:\n    main()\nexcept SystemExit as stop:\n    assert not stop.code\n"
         "assert not {'torch', 'timm'} & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)

@@ -174,7 +174,7 @@ def test_the_tokenizer_uses_its_codes(pictures):
     tokenizer = Tokenizer()
     codes = tokenizer.codes(views(pictures.images))
     assert codes.shape == (24, 100)
-    assert int(codes.min()) >= 0
+    assert len(codes.unique()) > 1
     assert int(codes.max()) < CODES
     loss = tokenizer.loss(views(pictures.images))
     loss.backward()

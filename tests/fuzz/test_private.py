@@ -15,7 +15,7 @@ from PIL import Image
 from tests import synthetic
 from tests.store import life
 from vitscope import config
-from vitscope.errors import StoreError, WeightsError
+from vitscope.errors import ModelError, StoreError, WeightsError
 from vitscope.geometry import Geometry
 from vitscope.models import fit
 from vitscope.models.layouts.base import Converted
@@ -73,7 +73,7 @@ def test_a_module_beside_the_data_does_not_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     worker = Worker()
     try:
-        with pytest.raises(Exception, match="synthetic"):  # no model is called so: the process said it
+        with pytest.raises(ModelError, match="synthetic"):  # no model is called so: the process said it
             worker.look(run, tmp_path / "one.png", "cpu")
     finally:
         worker.close()

@@ -121,7 +121,7 @@ def test_every_head_of_a_layer_has_its_number_and_its_tag(person):
     assert f"[2] {distance[0, 1]:.3f}" in page
     for head in (0, 2, 3):
         assert re.search(rf"\b{head + 1}  {distance[0, head]:.3g}", page)
-    assert "strict-local" in page or "local" in page
+    assert re.search(r"strict-local +soft-local +off → +off ↖", page)
 
 
 def test_v_goes_round_whose_attention_and_x_round_the_masks():

@@ -335,7 +335,9 @@ def test_grids_of_any_shape_are_drawn(tmp_path, grid):
     for keys in (("enter",), ("enter", "l"), ("i",), ("D",)):
         walker.press(*keys)
         for size in SIZES:
-            walker.page(*size)
+            page = walker.page(*size)
+            assert len(page.splitlines()) == size[1]
+            assert walker.state.view == "distance" or chr(HALF) in page
 
 
 def test_before_the_cache_was_looked_through_no_run_is_said_to_be_gone():
