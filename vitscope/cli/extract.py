@@ -55,7 +55,8 @@ class Precision(StrEnum):
 class Protocol(StrEnum):
     """What is done where the paper's code differs from what it means.
 
-    So far: EXIF turns, which it ignores, and the images of a Gram matrix, 8 as they are listed instead of 32 shuffled.
+    Of an extraction: EXIF turns, which it ignores, and Gram matrices, of 8 images as they are listed instead of 32
+    shuffled, which CKA divides by their range. docs/tasks.md has a table for each task.
     """
 
     corrected = "corrected"

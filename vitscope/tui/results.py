@@ -1,4 +1,4 @@
-"""What the pages of results, masks, norms and run information need from the cache. In a worker thread, numpy only."""
+"""The table of results, as evaluations in the cache give it, and which of them are there. In a worker thread."""
 
 from __future__ import annotations
 

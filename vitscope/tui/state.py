@@ -45,7 +45,6 @@ class Facts:
     unseen: str = ""  # path of the live image on screen, if this model has not seen it
     quantities: tuple[str, ...] = ()  # what `v` goes through
     order: tuple[tuple[int, ...], ...] = ()  # heads of each layer by the value of the chosen number, where it is known
-    page: int = 10  # lines that Page Down moves
     candidates: tuple[Candidate, ...] = ()  # runs that can be compared with the open one, itself among them
     peers: tuple[Peer, ...] = ()  # models measured on the images of the open run, itself among them
     scores: tuple[str, ...] = ()  # what the page of tasks can show
