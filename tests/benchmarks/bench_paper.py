@@ -50,7 +50,6 @@ from vitscope.tasks.clustering import kmeans, scores
 
 KNN_BATCH, CKA_BATCH, PAIR = 256, 8, 2  # as the paper's code has them
 SWEPT = {"knn": "accuracy", "retrieval": "map-medium", "davis": "jf", "spair": "pck"}  # a run of the model a layer
-ONCE = {"saliency": "best-head", "objects": "layer-purity", "parts": "layer-purity"}  # one run for all layers
 HOW = "how and what"
 Numbers = dict[str, np.ndarray]
 

@@ -257,6 +257,3 @@ def tasks(patch: pytest.MonkeyPatch) -> None:
     """Put the small tasks of the tests into the catalog."""
     for name, task in fakes.TASKS.items():
         patch.setitem(catalog.TASKS, name, task)
-
-
-Sweep = Callable[[str, Fault, int], Outcome]

@@ -33,7 +33,6 @@ class Annotations:
     groups: dict[int, str] = field(default_factory=dict)  # super-categories
     left_out: dict[int | None, Counter[str]] = field(default_factory=dict)  # reasons, by image; None: unknown image
     total: int = 0  # annotations, those left out included
-    crowds: int = 0
 
 
 def read(path: Path, *, name: Callable[[Node], str] = Node.file_name) -> Annotations:
@@ -47,16 +46,15 @@ def read(path: Path, *, name: Callable[[Node], str] = Node.file_name) -> Annotat
     pictures = _pictures(content.at("images"), name)
     regions: dict[int, list[Region]] = {}
     left_out: dict[int | None, Counter[str]] = {}
-    total = crowds = 0
+    total = 0
     for node in content.at("annotations").items():
         image, region, reason = _annotation(node, pictures, labels)
         total += 1
-        crowds += region.crowd
         if reason:
             left_out.setdefault(image if image in pictures else None, Counter())[reason] += 1
         else:
             regions.setdefault(image, []).append(region)
-    return Annotations(pictures, regions, labels, groups, left_out, total, crowds)
+    return Annotations(pictures, regions, labels, groups, left_out, total)
 
 
 def base_name(node: Node) -> str:

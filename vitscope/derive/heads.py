@@ -80,8 +80,7 @@ class Profile:
     extent_y: np.ndarray  # and along the column
     arms: np.ndarray  # share of the local part on the arms of a cross
     arms_unlike: np.ndarray  # what the weaker arm has over what a blob has there
-    few_count: np.ndarray  # patches with several times their fair share: how many,
-    few_share: np.ndarray  # what they get of the attention among patches,
+    few_share: np.ndarray  # what patches with several times their fair share get of the attention among patches,
     few_shared: np.ndarray  # how much of that nine queries in ten agree on,
     few_apart: np.ndarray  # and how far they outshine their neighbours
     sink_token: np.ndarray  # the token that patches attend to most, among all T
@@ -129,7 +128,6 @@ def profile(attention_LHTT: np.ndarray, spatial_LHPP: np.ndarray, geometry: Geom
         extent_y=core.extent[..., 1],
         arms=cross,
         arms_unlike=unlike,
-        few_count=few.count,
         few_share=few.share,
         few_shared=few.shared,
         few_apart=few.apart,

@@ -106,7 +106,6 @@ def arms(local: np.ndarray, geometry: Geometry) -> tuple[np.ndarray, np.ndarray]
 class Few:
     """The patches that receive far more than their fair share, as arrays (L, H)."""
 
-    count: np.ndarray  # how many they are
     share: np.ndarray  # share of the attention among patches that they receive
     shared: (
         np.ndarray
@@ -116,13 +115,11 @@ class Few:
 
 def few(spatial_LHPP: np.ndarray, received_LHP: np.ndarray, lift: float, geometry: Geometry) -> Few:
     """Find the patches whose share of `received_LHP` is at least `lift` times the uniform one."""
-    chosen = received_LHP * geometry.patches >= lift
-    wanted = received_LHP * chosen
+    wanted = received_LHP * (received_LHP * geometry.patches >= lift)
     share = wanted.sum(axis=-1)
     common = [np.minimum(maps, mean[:, None]).sum(axis=-1) for maps, mean in zip(spatial_LHPP, wanted, strict=True)]
     around = (wanted * _neighbours(received_LHP, geometry)).sum(axis=-1)
     return Few(
-        count=chosen.sum(axis=-1),
         share=share,
         shared=ratio(np.quantile(np.stack(common), 0.1, axis=-1), share, empty=0.0),
         apart=1 - ratio(around, (wanted**2).sum(axis=-1)),
