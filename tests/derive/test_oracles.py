@@ -10,7 +10,7 @@ from vitscope.derive.aligned import aligned, coverage
 from vitscope.derive.average import MODES, average
 from vitscope.derive.distance import mean_distance, uniform_distance
 from vitscope.derive.offset import magnitude, offset
-from vitscope.derive.query import query_map, received_map
+from vitscope.derive.query import patches, query_row
 from vitscope.errors import ViewError
 from vitscope.geometry import Geometry, positions
 
@@ -95,26 +95,37 @@ def test_null_rows_give_no_distance_and_no_displacement():
     assert (offset(spatial, geometry)[1, 1] == 0).all()
 
 
-def test_query_maps(attention, geometry):
+def test_what_a_query_gives_and_receives(attention, geometry):
     mean, first = means(attention, geometry)[0], len(geometry.prefix)
-    for layer, head, row, column in np.ndindex(geometry.layers, geometry.heads, geometry.rows, geometry.columns):
+    everywhere = range(first, geometry.tokens)
+    for layer, head, key in np.ndindex(geometry.layers, geometry.heads, geometry.tokens):
+        given, received = mean[layer, head], mean[layer, head].T
+        for one in (given, received):
+            spatial = np.mean([one[query, key] for query in everywhere], dtype=float)
+            assert query_row(one, "spatial", geometry)[key] == pytest.approx(spatial, rel=1e-6)
+            last = (geometry.rows - 1, geometry.columns - 1)
+            assert query_row(one, last, geometry)[key] == one[-1, key]
+            if "cls" in geometry.prefix:
+                assert query_row(one, "cls", geometry)[key] == one[geometry.prefix.index("cls"), key]
+            if geometry.prefix:
+                assert query_row(one, "register", geometry)[key] == one[0, key]
+
+
+def test_patches_lie_row_by_row(attention, geometry):
+    tokens = means(attention, geometry)[0][..., 0, :]
+    found, first = patches(tokens, geometry), len(geometry.prefix)
+    for row, column in np.ndindex(geometry.rows, geometry.columns):
         key = first + row * geometry.columns + column
-        spatial = np.mean([mean[layer, head, query, key] for query in range(first, geometry.tokens)], dtype=float)
-        assert query_map(mean, "spatial", geometry)[layer, head, row, column] == pytest.approx(spatial, rel=1e-6)
-        last = (geometry.rows - 1, geometry.columns - 1)
-        assert query_map(mean, last, geometry)[layer, head, row, column] == mean[layer, head, -1, key]
-        assert received_map(mean, geometry.tokens - 1, geometry)[layer, head, row, column] == mean[layer, head, key, -1]
-        if "cls" in geometry.prefix:
-            cls = geometry.prefix.index("cls")
-            assert query_map(mean, "cls", geometry)[layer, head, row, column] == mean[layer, head, cls, key]
+        np.testing.assert_array_equal(found[..., row, column], tokens[..., key])
 
 
-def test_maps_of_any_leading_shape():
+def test_rows_of_any_leading_shape():
     geometry = grid(3, 4)
     image = oracles.photographs(geometry)[0].astype(np.float16)
-    assert query_map(image[1, 0], (2, 3), geometry).shape == (3, 4)
-    assert query_map(image[None], "cls", geometry).shape == (1, 2, 2, 3, 4)
-    assert received_map(image[1], 0, geometry).shape == (2, 3, 4)
+    for attention, shape in ((image[1, 0], ()), (image[None], (1, 2, 2))):
+        row = query_row(attention, (2, 3), geometry)
+        assert (row.shape, row.dtype) == ((*shape, geometry.tokens), np.float64)
+        assert patches(row, geometry).shape == (*shape, 3, 4)
 
 
 # The identities of protocols.md section 9.
@@ -194,7 +205,7 @@ def test_memory_mapped_matrices(tmp_path):
         np.testing.assert_array_equal(average(mode, mapped, mapped_spatial, geometry), expected)
     np.testing.assert_array_equal(aligned(mapped_spatial, geometry), aligned(spatial, geometry))
     np.testing.assert_array_equal(offset(mapped_spatial, geometry), offset(spatial, geometry))
-    np.testing.assert_array_equal(query_map(mapped, "spatial", geometry), query_map(mean, "spatial", geometry))
+    np.testing.assert_array_equal(query_row(mapped, "spatial", geometry), query_row(mean, "spatial", geometry))
 
 
 def test_modes_say_what_they_need():

@@ -1,4 +1,4 @@
-"""Attention of one query token to the patches, and of the patches to one token (protocol 2.8)."""
+"""Attention of one query token to all tokens, and of all tokens to it (protocol 2.8)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import numpy as np
 from vitscope.errors import ViewError
 from vitscope.geometry import Geometry
 
-Query = Literal["cls", "spatial"] | tuple[int, int]
+Query = Literal["cls", "register", "spatial"] | tuple[int, int]
+"""CLS, the first token before the patches, the mean of all patches, or a patch (row, column) from 0."""
 
 
 def parse_query(text: str, geometry: Geometry) -> Query:
@@ -69,23 +70,19 @@ def token_names(geometry: Geometry) -> list[str]:
 
 
 def query_row(attention: np.ndarray, query: Query, geometry: Geometry) -> np.ndarray:
-    """Attention (…, T, T) of `query` to all tokens, raw, shape (…, T); "spatial" is the mean over all patches."""
+    """Attention (…, T, T) of `query` to all tokens, raw (not renormalised), shape (…, T), float64, unit 1.
+
+    With the last two axes of `attention` swapped: what all tokens give to `query`, or to the patches on average.
+    """
     if query == "spatial":
         return attention[..., len(geometry.prefix) :, :].mean(axis=-2, dtype=np.float64)
-    token = cls_token(geometry) if query == "cls" else geometry.token(*query)
+    if isinstance(query, tuple):
+        token = geometry.token(*query)
+    else:
+        token = cls_token(geometry) if query == "cls" else 0
     return attention[..., token, :].astype(np.float64)
 
 
-def query_map(attention: np.ndarray, query: Query, geometry: Geometry) -> np.ndarray:
-    """Attention (…, T, T) of `query` to the patches, raw (not renormalised), shape (…, R, C), float64, unit 1."""
-    return _grid(query_row(attention, query, geometry), geometry)
-
-
-def received_map(attention: np.ndarray, token: int, geometry: Geometry) -> np.ndarray:
-    """Attention (…, T, T) that each patch gives to `token` (an index among all tokens), shape (…, R, C), float64."""
-    return _grid(attention[..., token].astype(np.float64), geometry)
-
-
-def _grid(tokens: np.ndarray, geometry: Geometry) -> np.ndarray:
+def patches(tokens: np.ndarray, geometry: Geometry) -> np.ndarray:
     """The patches of (…, T) as (…, R, C)."""
     return tokens[..., len(geometry.prefix) :].reshape(*tokens.shape[:-1], geometry.rows, geometry.columns)

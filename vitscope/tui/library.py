@@ -91,7 +91,7 @@ class Item:
     run: Path
     layer: int = 0
     image: int | None = None
-    query: Query | Literal["register"] = "spatial"
+    query: Query = "spatial"
     flag: bool = False  # aligned: divided by coverage; maps: attention received instead of given
     tokens: str = "all"
     others: tuple[Path, ...] = ()

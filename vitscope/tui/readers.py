@@ -7,17 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
 from vitscope.derive.aligned import aligned
 from vitscope.derive.heads import profile, tags
 from vitscope.derive.offset import offset
-from vitscope.derive.query import Query, received_map
+from vitscope.derive.query import patches, query_row
 from vitscope.derive.similar import shapes
 from vitscope.errors import DamagedError, FormatError, NotMeasured, StoreError, VitscopeError
-from vitscope.geometry import Geometry
 from vitscope.store.arrays import check_size
 from vitscope.store.files import damaged
 from vitscope.store.reader import Cache, Run, load_run
@@ -163,7 +161,7 @@ def _aligned(run: Run, item: Item) -> np.ndarray:
 
 def _maps(run: Run, item: Item) -> Maps:
     pairs = [_layer_maps(layer, item, run) for layer in _layers(run, item)]
-    return Maps(np.stack([patches for patches, _ in pairs]), np.stack([prefix for _, prefix in pairs]))
+    return Maps(np.stack([maps for maps, _ in pairs]), np.stack([prefix for _, prefix in pairs]))
 
 
 def _layers(run: Run, item: Item) -> Iterator[np.ndarray]:
@@ -178,31 +176,10 @@ def _layers(run: Run, item: Item) -> Iterator[np.ndarray]:
 
 
 def _layer_maps(attention: np.ndarray, item: Item, run: Run) -> tuple[np.ndarray, np.ndarray]:
-    """Maps (H, R, C) and prefix (H, prefix) of one layer's attention (H, T, T)."""
-    geometry, first = run.geometry, len(run.geometry.prefix)
-    tokens = attention[:, :, first:].mean(axis=-1, dtype=np.float64) if item.flag else None
-    if item.query == "spatial":
-        if tokens is None:
-            row = attention[:, first:].mean(axis=-2, dtype=np.float64)
-            return _grid(row[:, first:], run).astype(np.float32), row[:, :first].astype(np.float32)
-        return _grid(tokens[:, first:], run).astype(np.float32), tokens[:, :first].astype(np.float32)
-    token = _token(item.query, geometry)
-    if item.flag:
-        return received_map(attention, token, geometry).astype(np.float32), attention[:, :first, token].astype(
-            np.float32
-        )
-    return _grid(attention[:, token, first:], run).astype(np.float32), attention[:, token, :first].astype(np.float32)
-
-
-def _token(query: Query | Literal["register"], geometry: Geometry) -> int:
-    """Index of a query token among all tokens; the first of the prefix for "register"."""
-    if isinstance(query, tuple):
-        return geometry.token(*query)
-    return geometry.prefix.index("cls") if query == "cls" else 0
-
-
-def _grid(tokens: np.ndarray, run: Run) -> np.ndarray:
-    return tokens.reshape(len(tokens), run.geometry.rows, run.geometry.columns)
+    """Maps (H, R, C) and prefix (H, prefix) of one layer's attention (H, T, T): what the query gives, or receives."""
+    asked = attention.swapaxes(-2, -1) if item.flag else attention
+    row = query_row(asked, item.query, run.geometry).astype(np.float32)
+    return patches(row, run.geometry), row[:, : len(run.geometry.prefix)]
 
 
 def _picture(run: Run, item: Item) -> np.ndarray:

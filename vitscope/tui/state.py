@@ -102,7 +102,7 @@ class State:
         return self.trail[-1]
 
     @property
-    def query(self) -> Query | Literal["register"]:
+    def query(self) -> Query:
         """The query token as `derive` names it, or the first register, which stands in for CLS."""
         if self.kind == "patch" and self.patch is not None:
             return self.patch

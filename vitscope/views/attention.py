@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from vitscope.derive.average import average, renormalised
-from vitscope.derive.query import cls_token, instead_of_cls, parse_query, query_row, token_names
+from vitscope.derive.query import cls_token, instead_of_cls, parse_query, patches, query_row, token_names
 from vitscope.errors import ViewError
 from vitscope.store.reader import Run
 from vitscope.store.text import printable
@@ -112,6 +112,5 @@ def _keys(run: Run, row_T: np.ndarray, tokens: str) -> tuple[np.ndarray, dict[st
         token = geometry.prefix.index(instead) if instead in geometry.prefix else cls_token(geometry)
         return row_T[..., token], {}, f" to {_called(instead)}"
     if tokens == "spatial":
-        patches = row_T[..., len(geometry.prefix) :]
-        return patches.reshape(*row_T.shape[:-1], geometry.rows, geometry.columns), grid_coords(run), ""
+        return patches(row_T, geometry), grid_coords(run), ""
     raise ViewError(f"tokens {tokens!r} are none of cls, spatial or all.")
