@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 
 from tests import synthetic
 from tests.tui.walker import Walker
+from vitscope.store.files import read_json, write_json
 from vitscope.store.reader import Cache
 from vitscope.tui.bindings import BINDINGS, EVERYWHERE
 from vitscope.tui.book import Book
+from vitscope.tui.library import Failure
 from vitscope.tui.render.surface import HALF
 from vitscope.tui.screens import draw
 from vitscope.tui.screens.dots import ticks
@@ -270,14 +272,17 @@ def test_a_cache_of_another_version_says_so(tmp_path):
 
 def test_arrays_that_do_not_fit_the_model_are_damaged_not_a_crash(tmp_path):
     folder = synthetic.write(tmp_path, layers=2, heads=2, grid=(3, 3))
-    record = json.loads((folder / "run.json").read_text())
+    record = read_json(folder / "run.json")
     record["geometry"]["layers"] = 3
-    (folder / "run.json").write_text(json.dumps(record))
+    write_json(folder / "run.json", record)
     walker = Walker(tmp_path)
     for view in WAYS.values():
         walker.press("escape", "escape", "escape", *view)
         walker.page(120, 40)
-    assert "damaged" in walker.page(120, 40) or "damaged" in repr(walker.book.items)
+    failures = [found.sentence for found in walker.book.items.values() if isinstance(found, Failure)]
+    misfits = [said for said in failures if "where the run's geometry asks for" in said]
+    assert misfits
+    assert all("is damaged" in said and "with --restart" in said for said in misfits)
 
 
 def test_a_run_that_vanishes_leaves_a_sentence(tmp_path):

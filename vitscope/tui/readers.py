@@ -23,6 +23,7 @@ from vitscope.store.text import printable, shown
 from vitscope.tui import census, curves, information, measures, results, similarity
 from vitscope.tui.library import Column, Failure, Item, Listing, Maps, Numbers
 from vitscope.tui.live import Picture
+from vitscope.views.select import fitting
 
 WHOLE = 256 << 20  # bytes of an array that is read at once where all of it is needed
 
@@ -64,16 +65,8 @@ def _sentence(error: Exception) -> str:
 
 
 def _array(run: Run, metric: str, name: str, shape: tuple[int | None, ...]) -> np.ndarray:
-    """An array of the cache, whose shape fits the run's geometry (None: any size); DamagedError if it does not."""
-    values = run.array(metric, name)
-    fits = len(values.shape) == len(shape) and all(b in (None, a) for a, b in zip(values.shape, shape, strict=True))
-    if not fits:
-        wanted = " × ".join("n" if size is None else str(size) for size in shape)
-        raise DamagedError(
-            f"{metric} of {run.name} is damaged: its {name} is {' × '.join(map(str, values.shape))} and should be "
-            f"{wanted}; see `vitscope cache verify`, then measure it again."
-        )
-    return values
+    """An array of the cache; DamagedError unless its shape fits the run's geometry (None: any size)."""
+    return fitting(run.result(metric), name, *shape)
 
 
 def _whole(run: Run, metric: str, name: str, shape: tuple[int | None, ...]) -> np.ndarray:

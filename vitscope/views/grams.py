@@ -8,9 +8,9 @@ import numpy as np
 
 from vitscope.amounts import counted
 from vitscope.derive.cka import LEAST, Blocks
-from vitscope.errors import DamagedError, ViewError
+from vitscope.errors import ViewError
+from vitscope.store.files import damaged
 from vitscope.store.reader import Result, Run
-from vitscope.store.text import shown
 
 TOKENS = ("all", "spatial", "cls")
 
@@ -27,9 +27,8 @@ def blocks(run: Run, metric: str, array: str) -> Blocks:
     ranges = result.array(f"{array}-range") if run.spec.protocol == "paper" else None
     fits = places.ndim == 2 and grams.shape == (run.geometry.layers, *places.shape, places.shape[-1])
     if not fits or (ranges is not None and ranges.shape != grams.shape[:2]):
-        raise DamagedError(
-            f"{result.metric} in {shown(result.folder)} does not hold blocks for {run.geometry.layers} layers: remove "
-            "the run with `vitscope cache remove` and extract again."
+        raise damaged(
+            result.folder / result.arrays[array].file, f"it does not hold blocks for {run.geometry.layers} layers"
         )
     return Blocks(grams, places, ranges)
 
@@ -81,7 +80,7 @@ def in_blocks(blocks: int, images: int) -> str:
 def _places(result: Result) -> np.ndarray:
     places = np.asarray(result.array("places"))
     if places.ndim != 2:
-        raise DamagedError(f"{result.metric} in {shown(result.folder)} does not say which images its blocks hold.")
+        raise damaged(result.folder / result.arrays["places"].file, "it does not say which images the blocks hold")
     return places
 
 

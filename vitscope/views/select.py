@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from vitscope.errors import DamagedError, ViewError
+from vitscope.errors import ViewError
+from vitscope.store.files import damaged
 from vitscope.store.reader import Result, Run
-from vitscope.store.text import printable, shown
+from vitscope.store.text import printable
 from vitscope.views import Column, Options, View
 
 OPTIONS = ("query", "image", "tokens", "taps", "exact")
@@ -81,15 +82,16 @@ def refuse(options: Options, view: str, *, uses: tuple[str, ...] = (), among: tu
             raise ViewError(f"the view {view!r} does not depend on --{option}: leave it out.")
 
 
-def fitting(result: Result, name: str, *shape: int) -> np.ndarray:
-    """An array of a result, memory-mapped; DamagedError unless it has the shape that the run's geometry asks for."""
+def fitting(result: Result, name: str, *shape: int | None) -> np.ndarray:
+    """An array of a result, memory-mapped; DamagedError unless its shape is what the run's geometry asks for.
+
+    A length of None is any.
+    """
     array = result.array(name)
-    if array.shape != shape:
-        found, wanted = (" × ".join(map(str, lengths)) for lengths in (array.shape, shape))
-        raise DamagedError(
-            f"{result.metric} in {shown(result.folder)} is {found} where the run's geometry asks for {wanted}: remove "
-            "the run with `vitscope cache remove` and extract again."
-        )
+    if len(array.shape) != len(shape) or any(b not in {None, a} for a, b in zip(array.shape, shape, strict=True)):
+        found, wanted = (" × ".join("n" if one is None else str(one) for one in each) for each in (array.shape, shape))
+        path = result.folder / result.arrays[name].file
+        raise damaged(path, f"it is {found} where the run's geometry asks for {wanted}")
     return array
 
 
