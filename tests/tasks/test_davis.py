@@ -224,7 +224,7 @@ def test_some_sequences(root: Path) -> None:
         Davis(asked(root, sequences=("otter",)))
     with pytest.raises(TaskError, match="--limit 0 keeps no sequence"):
         Davis(Asked(root=root, limit=0))
-    with pytest.raises(TaskError, match="--per-class.*use --limit"):
+    with pytest.raises(TaskError, match=r"--per-class.*use --limit"):
         Davis(Asked(root=root, per_class=2))
 
 

@@ -185,7 +185,7 @@ def test_too_little_to_cluster_is_said_before_anything_runs(tree: Path, tmp_path
 
 
 def test_images_per_class_are_refused(tree: Path) -> None:
-    with pytest.raises(TaskError, match="--per-class.*use --limit"):
+    with pytest.raises(TaskError, match=r"--per-class.*use --limit"):
         Objects(Asked(root=tree, per_class=2, options={"clusters": 2}))
 
 

@@ -162,20 +162,9 @@ def _print(views: Sequence[View]) -> None:
 
 
 def _bytes(views: Sequence[View], form: Format) -> bytes:
-    from vitscope.export import data, document
+    from vitscope.export import written
     from vitscope.export.table import render
 
-    if form is Format.json:
-        return data.json_bytes(views)
-    if form is Format.csv:
-        return data.csv_bytes(views)
-    if form is Format.npy:
-        return data.npy_bytes(views)
-    if form in {Format.md, Format.tex}:
-        return (document.markdown_bytes if form is Format.md else document.latex_bytes)(views)
     if form is Format.table:
         return plain(*(render(view, PIPE_WIDTH, "none") for view in views)).encode()
-
-    from vitscope.export.figure import figure
-
-    return figure(views, form.value)
+    return written(views, form.value)

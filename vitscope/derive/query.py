@@ -76,10 +76,12 @@ def query_row(attention: np.ndarray, query: Query, geometry: Geometry) -> np.nda
     """
     if query == "spatial":
         return attention[..., len(geometry.prefix) :, :].mean(axis=-2, dtype=np.float64)
-    if isinstance(query, tuple):
-        token = geometry.token(*query)
+    if query == "cls":
+        token = cls_token(geometry)
+    elif query == "register":
+        token = 0
     else:
-        token = cls_token(geometry) if query == "cls" else 0
+        token = geometry.token(*query)
     return attention[..., token, :].astype(np.float64)
 
 

@@ -103,9 +103,10 @@ def _evaluate(
 
 def _opened(request: TaskRequest, target: torch.device, watcher: Watcher) -> Task:
     """The task over its data set, with all its options; UnknownName, TaskError, DataError."""
-    kind, kinds = cast("type[Task]", catalog.load("task", catalog.TASKS, request.task)), catalog.TASKS[request.task].kinds
+    kinds = catalog.find("task", catalog.TASKS, request.task).kinds
     if request.dataset is not None and request.dataset not in kinds:
         raise TaskError(f"--dataset {request.dataset}: {request.task} is evaluated on {' or '.join(kinds)}.")
+    kind = cast("type[Task]", catalog.load("task", catalog.TASKS, request.task))
     return kind(
         Asked(
             root=request.data,

@@ -17,7 +17,7 @@ class Objects(Regions):
     def read(self, asked: Asked) -> tuple[MaskedSet, tuple[str, ...]]:
         """The first images of val2017; those without an object count too, as in the paper's code. Raises TaskError."""
         if asked.per_class is not None:
-            raise TaskError("--per-class: an image of COCO shows objects of many classes; use --limit for fewer images.")
+            raise TaskError("--per-class: images of COCO show objects of many classes; use --limit for fewer images.")
         if asked.limit is not None:
             return coco.read(asked.root, limit=asked.limit), ()
         found = coco.read(asked.root, limit=IMAGES)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from vitscope.geometry import Geometry
 from vitscope.tui.features import BRANCHES, TOKENS, Candidate
 from vitscope.tui.state import Facts, Move, State, enter
+from vitscope.tui.steps import clamp
 
 
 def changed(state: State, **fields: object) -> State:
@@ -22,8 +23,8 @@ def row(by: int) -> Move:
             return _patch(state, facts, by, 0)
         if state.view == "cka" and state.features.across:
             i, j = state.features.pair
-            return changed(state, pair=(_clamp(i + by, len(facts.candidates)), j))
-        return replace(state, layer=_clamp(state.layer + by, facts.geometry.layers)) if facts.geometry else state
+            return changed(state, pair=(clamp(i + by, len(facts.candidates)), j))
+        return replace(state, layer=clamp(state.layer + by, facts.geometry.layers)) if facts.geometry else state
 
     return move
 
@@ -35,12 +36,12 @@ def column(by: int) -> Move:
         if _on_patches(state):
             return _patch(state, facts, 0, by)
         if state.view == "curves":
-            return changed(state, column=_clamp(state.features.column + by, facts.longest))
+            return changed(state, column=clamp(state.features.column + by, facts.longest))
         if state.view == "cka" and state.features.across:
             i, j = state.features.pair
-            return changed(state, pair=(i, _clamp(j + by, len(facts.candidates))))
+            return changed(state, pair=(i, clamp(j + by, len(facts.candidates))))
         other = facts.geometry if state.view == "residual" else _other(state, facts)
-        return changed(state, column=_clamp(state.features.column + by, other.layers)) if other else state
+        return changed(state, column=clamp(state.features.column + by, other.layers)) if other else state
 
     return move
 
@@ -81,7 +82,7 @@ def into(state: State, facts: Facts) -> State:
     """From a pair of models to all of their layers; from a layer to its heads."""
     if state.view != "cka" or not state.features.across or not facts.candidates:
         return enter(state, "overview")
-    i, j = (_clamp(at, len(facts.candidates)) for at in state.features.pair)
+    i, j = (clamp(at, len(facts.candidates)) for at in state.features.pair)
     return _open(changed(state, across=False, other=facts.candidates[j].name, column=0), facts.candidates[i])
 
 
@@ -161,9 +162,7 @@ def _patch(state: State, facts: Facts, down: int, right: int) -> State:
     if facts.geometry is None:
         return state
     row, column = state.patch or facts.geometry.centre()
-    return replace(
-        state, patch=(_clamp(row + down, facts.geometry.rows), _clamp(column + right, facts.geometry.columns))
-    )
+    return replace(state, patch=(clamp(row + down, facts.geometry.rows), clamp(column + right, facts.geometry.columns)))
 
 
 def _open(state: State, chosen: Candidate) -> State:
@@ -178,7 +177,3 @@ def _candidate(name: str | None, facts: Facts) -> Candidate | None:
 def _other(state: State, facts: Facts) -> Geometry | None:
     chosen = _candidate(state.features.other, facts)
     return chosen.geometry if chosen else facts.geometry
-
-
-def _clamp(value: int, count: int) -> int:
-    return max(0, min(value, count - 1))

@@ -12,6 +12,7 @@ from pathlib import Path
 from vitscope import catalog
 from vitscope.config import at_home
 from vitscope.errors import ViewError, VitscopeError
+from vitscope.export import written
 from vitscope.spec import slug
 from vitscope.store.reader import Cache, Run
 from vitscope.store.text import printable
@@ -113,20 +114,7 @@ def content(views: Sequence[View], suffix: str) -> bytes:
     """The bytes of such a file; VitscopeError."""
     if suffix == ".npy" and len(views) > 1:
         raise ViewError(f"a .npy file holds one array, and this page has {len(views)}: .csv and .json hold them all.")
-    from vitscope.export import data, document  # noqa: PLC0415 (a figure takes seconds to import)
-
-    if suffix in {".svg", ".png"}:
-        from vitscope.export.figure import figure  # noqa: PLC0415
-
-        return figure(views, suffix[1:])
-    write: dict[str, Callable[[Sequence[View]], bytes]] = {
-        ".csv": data.csv_bytes,
-        ".json": data.json_bytes,
-        ".npy": data.npy_bytes,
-        ".md": document.markdown_bytes,
-        ".tex": document.latex_bytes,
-    }
-    return write[suffix](views)
+    return written(views, suffix[1:])
 
 
 def _made(shown: Shown, cache: Path) -> list[View]:

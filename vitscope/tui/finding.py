@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from vitscope.derive.find import search
 from vitscope.errors import ViewError
 from vitscope.tui.prompt import prompt, remembered
+from vitscope.tui.steps import clamp
 
 if TYPE_CHECKING:
     from vitscope.tui.state import Facts, Move, State
@@ -93,7 +94,7 @@ def alike(state: State, facts: Facts) -> State:
 def under(state: State, facts: Facts) -> Spot | None:
     """The head under the cursor: of the list on the page of results, of the grid elsewhere."""
     if state.view == "find":
-        return facts.found[_clamp(state.finding.at, len(facts.found))] if facts.found else None
+        return facts.found[clamp(state.finding.at, len(facts.found))] if facts.found else None
     return None if state.run is None or facts.geometry is None else Spot(state.run, state.layer, state.head)
 
 
@@ -101,7 +102,7 @@ def line(by: int) -> Move:
     """Down the list of results."""
 
     def move(state: State, facts: Facts) -> State:
-        return changed(state, at=_clamp(state.finding.at + by, len(facts.found)))
+        return changed(state, at=clamp(state.finding.at + by, len(facts.found)))
 
     return move
 
@@ -130,9 +131,9 @@ def match(by: int) -> Move:
             asked = state.finding.query or state.finding.like
             return replace(state, message="no head fits" if asked else "nothing has been searched for yet: / does")
         if state.view == "find":
-            return changed(state, at=(_clamp(state.finding.at, len(found)) + by) % len(found))
+            return changed(state, at=(clamp(state.finding.at, len(found)) + by) % len(found))
         here = under(state, facts)
-        to = (found.index(here) + by) % len(found) if here in found else _clamp(state.finding.at, len(found))
+        to = (found.index(here) + by) % len(found) if here in found else clamp(state.finding.at, len(found))
         what = state.finding.query or "more like this"
         after = changed(at(state, facts, found[to]), at=to)
         return replace(after, message=f"match {to + 1} of {len(found)}: {what}")
@@ -148,7 +149,3 @@ def at(state: State, facts: Facts, spot: Spot) -> State:
     if peer is not None and facts.geometry is not None and spot.run != state.run:
         state = moved(state, facts.geometry, peer)
     return replace(state, layer=spot.layer, head=spot.head)
-
-
-def _clamp(value: int, count: int) -> int:
-    return max(0, min(value, count - 1))

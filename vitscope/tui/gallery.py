@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from vitscope.tui.steps import clamp
+
 if TYPE_CHECKING:
     from vitscope.tui.state import Facts, Move, State
 
@@ -46,7 +48,7 @@ def along(by: int) -> Move:
     def move(state: State, facts: Facts) -> State:
         if not facts.images:
             return state
-        place = max(0, min(state.image % facts.images + by, facts.images - 1))
+        place = clamp(state.image % facts.images + by, facts.images)
         return replace(state, image=number_of(place, facts.images, facts.live))
 
     return move

@@ -12,6 +12,7 @@ from vitscope.tui import comparing, finding, keys, moves, panels, side
 from vitscope.tui.bindings import Binding
 from vitscope.tui.render.surface import Action, Rect, Surface
 from vitscope.tui.state import Facts, Move, State, jumped
+from vitscope.tui.steps import clamp
 
 INTO = ("open", "zoom", "peer-zoom", "found-into", "into", "task-into", "sheet-into", "picture")
 """Bindings that go into what is chosen: the first that holds on a page."""
@@ -67,7 +68,7 @@ def head(layer: int, head: int) -> Move:
 
 def run(line: int) -> Move:
     """To a line of the list of runs."""
-    return lambda state, facts: replace(state, cursor=max(0, min(line, facts.runs - 1)))
+    return lambda state, facts: replace(state, cursor=clamp(line, facts.runs))
 
 
 def found(line: int) -> Move:

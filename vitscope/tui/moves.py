@@ -9,6 +9,7 @@ from vitscope.derive.query import instead_of_cls
 from vitscope.tui.palettes import RAMPS
 from vitscope.tui.prompt import Purpose, prompt
 from vitscope.tui.state import SCALES, Facts, Move, State, View, enter, instead, opened
+from vitscope.tui.steps import clamp
 
 Flag = Literal["averaged", "overlay", "small", "log", "received", "corrected", "light", "help"]
 
@@ -40,7 +41,7 @@ def step_run(by: int) -> Move:
     """Down the list of runs."""
 
     def move(state: State, facts: Facts) -> State:
-        return replace(state, cursor=_clamp(state.cursor + by, facts.runs))
+        return replace(state, cursor=clamp(state.cursor + by, facts.runs))
 
     return move
 
@@ -57,7 +58,7 @@ def layer(by: int) -> Move:
     """Down the layers; every other coordinate stays."""
 
     def move(state: State, facts: Facts) -> State:
-        return replace(state, layer=_clamp(state.layer + by, facts.geometry.layers)) if facts.geometry else state
+        return replace(state, layer=clamp(state.layer + by, facts.geometry.layers)) if facts.geometry else state
 
     return move
 
@@ -66,7 +67,7 @@ def head(by: int) -> Move:
     """Along the heads of a layer."""
 
     def move(state: State, facts: Facts) -> State:
-        return replace(state, head=_clamp(state.head + by, facts.geometry.heads)) if facts.geometry else state
+        return replace(state, head=clamp(state.head + by, facts.geometry.heads)) if facts.geometry else state
 
     return move
 
@@ -87,7 +88,7 @@ def dot(by: int) -> Move:
         if not facts.geometry or state.layer >= len(facts.order):
             return head(by)(state, facts)
         order = facts.order[state.layer]
-        return replace(state, head=order[_clamp(order.index(state.head) + by, len(order))])
+        return replace(state, head=order[clamp(order.index(state.head) + by, len(order))])
 
     return move
 
@@ -101,7 +102,7 @@ def patch(down: int, right: int) -> Move:
             return state
         row, column = state.patch or grid.centre()
         if state.kind == "patch":
-            row, column = _clamp(row + down, grid.rows), _clamp(column + right, grid.columns)
+            row, column = clamp(row + down, grid.rows), clamp(column + right, grid.columns)
         return replace(state, kind="patch", patch=(row, column))
 
     return move
@@ -211,7 +212,3 @@ def in_help(state: State, key: str) -> State:
     if key == "q":
         return replace(state, quit=0)
     return replace(state, help=False, scroll=0)
-
-
-def _clamp(value: int, count: int) -> int:
-    return max(0, min(value, count - 1))

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
+from vitscope.tui.steps import clamp
+
 if TYPE_CHECKING:
     from vitscope.tui.state import Facts, Move, State
 
@@ -113,7 +115,7 @@ def scroll(by: int) -> Move:
     """Down the run information."""
 
     def move(state: State, facts: Facts) -> State:
-        return changed(state, scroll=max(0, min(state.panels.scroll + by, facts.entries - 1)))
+        return changed(state, scroll=clamp(state.panels.scroll + by, facts.entries))
 
     return move
 
@@ -127,7 +129,7 @@ def _chosen(state: State, facts: Facts) -> Masks:
 def _next(names: tuple[str, ...], now: str, by: int) -> str:
     """The name `by` places further than `now`, or than the first one; "" where there is none."""
     at = names.index(now) if now in names else 0
-    return names[max(0, min(at + by, len(names) - 1))] if names else ""
+    return names[clamp(at + by, len(names))] if names else ""
 
 
 def _around(names: tuple[str, ...], now: str, by: int) -> str:

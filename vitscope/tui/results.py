@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vitscope.catalog import MODELS
+from vitscope.catalog import rank
 from vitscope.errors import VitscopeError
 from vitscope.store.reader import Run, load_run
 from vitscope.tui.panels import Sheet
@@ -68,8 +68,7 @@ def table(folders: Sequence[Path]) -> Table:
             continue
         if run.complete:
             found.append(run)
-    known = {name: i for i, name in enumerate(MODELS)}
-    names = sorted({run.model for run in found}, key=lambda name: (name == RANDOM, known.get(name, len(known)), name))
+    names = sorted({run.model for run in found}, key=lambda name: (name == RANDOM, rank(name), name))
     groups = entries(found, names)
     cells = {(model, label): _cell(entry) for label, of_models in groups.items() for model, entry in of_models.items()}
     models = tuple(name for name in names if any(model == name for model, _ in cells))

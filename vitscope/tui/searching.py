@@ -11,6 +11,7 @@ from vitscope.store.reader import Run
 from vitscope.tui.census import Found, Known, everywhere
 from vitscope.tui.library import Item, Numbers
 from vitscope.tui.side import moved
+from vitscope.tui.steps import clamp
 
 if TYPE_CHECKING:
     from vitscope.tui.book import Book
@@ -76,7 +77,7 @@ def preview(book: Book, state: State, run: Run) -> tuple[State, Run] | None:
     brought = found(book, state, run)
     if brought is None or not brought.spots:
         return None
-    spot = brought.spots[max(0, min(state.finding.at, len(brought.spots) - 1))]
+    spot = brought.spots[clamp(state.finding.at, len(brought.spots))]
     there = (book.listing.run(spot.run) if book.listing else None) or run
     if there is not run:
         peer = next(peer for peer in book.peers(state, run) if peer.name == spot.run)

@@ -17,6 +17,7 @@ from vitscope.tui.render.words import glyph, number, word, wrap
 from vitscope.tui.screens import maps, numbers
 from vitscope.tui.screens.frame import gone
 from vitscope.tui.state import State
+from vitscope.tui.steps import clamp
 
 EXAMPLE = "tag:offset  layer:>=4 distance<.2  sort:-entropy  model:mae | sink"
 WIDE, TALL = 66, 10  # cells of a page from which on there is a preview
@@ -134,7 +135,7 @@ def _list(surface: Surface, rect: Rect, state: State, found: Found) -> None:
         more = "" if everywhere(state.finding) else " A searches all models."
         surface.write(rect.x + 2, rect.y + 2, f"No head fits.{more}", theme.dim)
         return
-    at = max(0, min(state.finding.at, len(found.spots) - 1))
+    at = clamp(state.finding.at, len(found.spots))
     first = max(0, min(at - room // 2, len(found.spots) - room))
     for i in range(first, min(first + room, len(found.spots))):
         y, chosen = rect.y + 1 + i - first, i == at

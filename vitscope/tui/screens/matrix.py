@@ -11,6 +11,7 @@ from vitscope.tui import mouse
 from vitscope.tui.render.heat import SHADES, Span
 from vitscope.tui.render.surface import Rect, Surface
 from vitscope.tui.render.words import compact
+from vitscope.tui.steps import window
 
 LABEL = 4
 CELL = 9
@@ -46,8 +47,8 @@ def draw(surface: Surface, rect: Rect, values: np.ndarray, names: Names, cursor:
     wide, tall = _cell(values.shape, rect.width - names.label, rect.height - 1, names.widest)
     shown_rows = max(1, min(values.shape[0], (rect.height - 1) // tall))
     shown_columns = max(1, min(values.shape[1], (rect.width - names.label) // wide))
-    rows = _window(cursor[0], shown_rows, values.shape[0])
-    columns = _window(cursor[1], shown_columns, values.shape[1])
+    rows = window(cursor[0], shown_rows, values.shape[0])
+    columns = window(cursor[1], shown_columns, values.shape[1])
     _across(surface, rect, names, columns, wide, cursor[1])
     scale = span(values)
     for i, row in enumerate(rows):
@@ -71,11 +72,6 @@ def _cell(shape: tuple[int, ...], width: int, height: int, widest: int) -> tuple
     """Columns and lines of a cell: the numbers in it first, then as square as it gets."""
     wide = max(2, min(widest, width // shape[1]))
     return wide, max(1, min(3, height // shape[0], wide // 2 - 1))
-
-
-def _window(at: int, shown: int, count: int) -> range:
-    first = max(0, min(at - shown // 2, count - shown))
-    return range(first, first + shown)
 
 
 def _across(surface: Surface, rect: Rect, names: Names, columns: range, wide: int, chosen: int) -> None:

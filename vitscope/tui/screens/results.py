@@ -11,6 +11,7 @@ from vitscope.tui.render.surface import Rect, Surface
 from vitscope.tui.results import Cell, Table
 from vitscope.tui.screens.frame import failed, gone, notice
 from vitscope.tui.state import State
+from vitscope.tui.steps import window
 from vitscope.views.curves import RANDOM
 
 DETAILS = 5  # lines below the table
@@ -53,7 +54,7 @@ def _table(surface: Surface, rect: Rect, state: State, table: Table) -> None:
     tall = 2 if paper and rect.height - head - low >= 2 * len(models) else 1
     across = max(1, min(len(table.columns), (rect.width - label) // wide))
     down = max(1, min(len(models), (rect.height - head - low) // tall))
-    columns, rows = _window(column, across, len(table.columns)), _window(row, down, len(models))
+    columns, rows = window(column, across, len(table.columns)), window(row, down, len(models))
     for i, c in enumerate(columns):
         ink = theme.accent if c == column else theme.dim
         for y, line in enumerate(names[c]):
@@ -78,11 +79,6 @@ def _table(surface: Surface, rect: Rect, state: State, table: Table) -> None:
 def _wrapped(labels: tuple[str, ...]) -> list[list[str]]:
     """Each label as one line for the task and one for what tells it from others of the same task."""
     return [list(filter(None, label.partition(" ")[::2])) for label in labels]
-
-
-def _window(at: int, shown: int, count: int) -> range:
-    first = max(0, min(at - shown // 2, count - shown))
-    return range(first, first + shown)
 
 
 def _more(surface: Surface, rect: Rect, wide: int, columns: range, rows: range, counts: tuple[int, int]) -> None:
