@@ -67,7 +67,6 @@ def test_every_layout(tmp_path, source, images, nested, prefix):
     assert all(image.path.is_file() and found.root / image.name == image.path for image in found.images)
     assert [[region.label for region in image.regions] for image in found.images] == [[1], [1], [1], [2], [0], [0]]
     assert found.labels == {0: "Fish 0", 1: "Fish 1", 2: "Bird 2"}
-    assert found.skipped_regions == 0
     assert found.notes == ("PartImageNet as published has 24,095 images, this one 6",)
     assert partimagenet.images(tmp_path, limit=2).records[1].name == found.images[1].name
 
@@ -115,8 +114,8 @@ def test_ids_of_two_splits_may_be_the_same(tmp_path):
     found = partimagenet.read(root)
     assert Counter(len(image.regions) for image in found.images) == {1: 5, 0: 1}
     assert [image.path.stem for image in found.images if not image.regions] == ["n00000001_val002"]
-    assert found.skipped_regions == 2
-    assert partimagenet.read(root, limit=2).skipped_regions == 1  # of an image that is not listed
+    assert found.notes[0].startswith("2 annotations left out: ")
+    assert partimagenet.read(root, limit=2).notes[0] == "1 annotation left out: 1 with an image that is not listed"
 
 
 def test_whole_objects_come_with_the_segmentation_release_only(tmp_path):
@@ -169,7 +168,7 @@ def test_a_way_up_in_a_name_leads_nowhere(tmp_path):
 
 def test_the_embedded_world(world_tree):
     found = partimagenet.read(world_tree("partimagenet"))
-    assert (len(found.images), found.skipped_regions, found.notes) == (192, 0, ())
+    assert (len(found.images), found.notes) == (192, ())
     assert sorted(found.labels) == list(range(40))
     labels = Counter(region.label for image in found.images for region in image.regions)
     assert len(labels) > 35

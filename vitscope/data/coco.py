@@ -39,7 +39,6 @@ def read(root: Path, *, split: str = "val", limit: int | None = None) -> MaskedS
         images=images,
         labels=found.labels,
         fingerprint=fingerprint(images),
-        skipped_regions=sum(counted.total() for counted in kept),
         notes=(
             *files.missing([(image.name, image.size) for image in images], where),
             *annotations.sentences(kept),

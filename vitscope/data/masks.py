@@ -54,8 +54,7 @@ class MaskedSet:
     images: tuple[MaskedImage, ...]
     labels: dict[int, str]  # names of the categories by id
     fingerprint: str  # sha256 over names, sizes, labels and segmentations
-    skipped_regions: int  # annotations that cannot be used; `notes` say why
-    notes: tuple[str, ...]
+    notes: tuple[str, ...]  # what the user should know, annotations that cannot be used among it
 
 
 def usable(segmentation: object, height: int, width: int) -> str:

@@ -79,7 +79,6 @@ def read(
         images=images,
         labels=contents[0].labels,
         fingerprint=coco.fingerprint(images),
-        skipped_regions=sum(counted.total() for counted in left_out),
         notes=(
             *files.missing([(image.name, image.size) for image in images], "the ground truth"),
             *annotations.sentences(left_out),

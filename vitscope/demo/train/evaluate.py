@@ -59,11 +59,11 @@ def knn(gallery: torch.Tensor, labels: torch.Tensor, queries: torch.Tensor, trut
     return float((votes.argmax(1) == truth).double().mean())
 
 
-def knn_by_layer(model: nn.Module, train: Pictures, val: Pictures) -> list[float]:
-    """k-NN top-1 on the validation pictures of every layer, first to last."""
-    gallery, queries = cls_features(model, train.images), cls_features(model, val.images)
-    truth = (train.labels.cpu(), val.labels.cpu())
-    return [knn(a, truth[0], b, truth[1]) for a, b in zip(gallery, queries, strict=True)]
+def knn_by_layer(
+    gallery: torch.Tensor, labels: torch.Tensor, queries: torch.Tensor, truth: torch.Tensor
+) -> list[float]:
+    """The same of every layer, first to last; features [layers, N, width]."""
+    return [knn(a, labels, b, truth) for a, b in zip(gallery, queries, strict=True)]
 
 
 def spread(features: torch.Tensor) -> float:
@@ -123,10 +123,7 @@ def table(models: dict[str, nn.Module], train: Pictures, val: Pictures) -> list[
     for name, model in models.items():
         attention = attention_summary(model, val)
         gallery, queries = vectors(model, train.images), vectors(model, val.images)
-        top1 = [
-            [knn(a, train.labels, b, val.labels) for a, b in zip(*pair, strict=True)]
-            for pair in zip(gallery, queries, strict=True)
-        ]
+        top1 = [knn_by_layer(a, train.labels, b, val.labels) for a, b in zip(gallery, queries, strict=True)]
         rows += [
             {"model": name, "layer": layer + 1, "knn": top1[0][layer], "knn_patches": top1[1][layer],
              "spread": spread(queries[0, layer]),

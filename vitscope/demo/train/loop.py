@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 
-from vitscope.demo.train.evaluate import cls_features, knn, spread
+from vitscope.demo.train.evaluate import cls_features, knn_by_layer, spread
 from vitscope.demo.train.optimiser import optimiser_for
 
 if TYPE_CHECKING:
@@ -148,8 +148,7 @@ def _epoch(method: Any, optimiser: MuonAdamW, train: Pictures, val: Pictures, ep
 def _scores(model: nn.Module, train: Pictures, val: Pictures) -> tuple[list[float], float]:
     with torch.autocast(train.images.device.type, torch.bfloat16):
         gallery, queries = cls_features(model, train.images), cls_features(model, val.images)
-    pairs = zip(gallery, queries, strict=True)
-    return [knn(a, train.labels.cpu(), b, val.labels.cpu()) for a, b in pairs], spread(queries[-1])
+    return knn_by_layer(gallery, train.labels.cpu(), queries, val.labels.cpu()), spread(queries[-1])
 
 
 def _save(path: Path, content: dict) -> None:
