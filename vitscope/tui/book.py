@@ -197,10 +197,9 @@ class Book:
         """What places need to know of the runs, in the order of the page of runs."""
         if self.listing is None:
             return ()
-        vectors = {name for name, measured in self.listing.measured.items() if measured == ("vectors",)}
         names = [run.folder.name for run in self.listing.runs]
         return tuple(
-            Known(name, run.model, run.geometry, len(self.images.get(name, ())), (name in vectors, not run.complete))
+            Known(name, run.model, run.geometry, len(self.images.get(name, ())), (False, not run.complete))
             for name, run in zip(names, self.listing.runs, strict=True)
         )
 
@@ -223,15 +222,8 @@ class Book:
         return tuple(column.values[min(state.layer, run.geometry.layers - 1)].argsort(kind="stable").tolist())
 
     def candidates(self) -> tuple[Run, ...]:
-        """The runs that may be compared with each other, in the order of the catalog, the newer of a model first.
-
-        All but those that only hold vectors for a task.
-        """
-        if self.listing is None:
-            return ()
-        measured = self.listing.measured
-        runs = [run for run in self.listing.runs if measured.get(run.folder.name) != ("vectors",)]
-        return tuple(sorted(runs, key=lambda run: rank(run.model)))
+        """The runs that may be compared with each other, in the order of the catalog, the newer of a model first."""
+        return tuple(sorted(self.listing.runs if self.listing else (), key=lambda run: rank(run.model)))
 
     def other(self, state: State, run: Run) -> Run:
         """The run whose layers are the columns of the page of CKA."""
