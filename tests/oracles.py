@@ -141,7 +141,7 @@ def class_attention(attention: np.ndarray, labels: list[int]) -> np.ndarray:
 
 
 def average(mode: str, attention: np.ndarray, geometry: Geometry) -> np.ndarray:
-    """Mean attention on each token (L, H, T) for the modes all, cls, spatial, pure (protocol 2.1)."""
+    """Mean attention on each token (L, H, T) for the modes all, cls, spatial, pure."""
     first = len(geometry.prefix)
 
     def measure(head: np.ndarray) -> list[float]:
@@ -159,7 +159,7 @@ def average(mode: str, attention: np.ndarray, geometry: Geometry) -> np.ndarray:
 
 
 def aligned(attention: np.ndarray, geometry: Geometry) -> np.ndarray:
-    """AAAM (L, H, 2R−1, 2C−1) by laying the canvas of every image and query over the others (protocol 2.2)."""
+    """AAAM (L, H, 2R−1, 2C−1) by laying the canvas of every image and query over the others."""
     rows, columns = geometry.rows, geometry.columns
 
     def measure(head: np.ndarray) -> np.ndarray:
@@ -188,7 +188,7 @@ def aligned_corrected(attention: np.ndarray, geometry: Geometry) -> np.ndarray:
 def offset(attention: np.ndarray, geometry: Geometry) -> np.ndarray:
     """(L, H, 2): (right, down) in image sides, mean over images and queries of the displacement attended to.
 
-    The mean is over the attention that is there: the centre of mass of the AAAM (protocol 2.4).
+    The mean is over the attention that is there: the centre of mass of the AAAM.
     """
 
     def measure(head: np.ndarray) -> list[float]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 KINDS = {".py", ".md", ".toml", ".tcss", ".txt", ".json", ""}
 FILES = {
@@ -18,6 +20,9 @@ SOMEBODYS_FOLDER = rb"(?<![\w.])/(work|root|mnt|home/\w+|Users/\w+)/"
 SCRATCH_FOLDER = r"(?<![\w.])/(tmp|var/tmp|dev/shm)\b"
 LOOKS = "vitscope/run/machine.py"
 """Asks how much shared memory is free, and keeps nothing there."""
+NUMBERED = r"(?i:\bprotocols? \d|[q]uirk|\bdata([\w-]*| page),? [A-E]\d)|\bQ\d{1,2}\b|\bB[1-9]\b| \(\d\.\d\)"
+"""Paragraphs of a document that is not here. A section of the paper is called one, what its code does is said."""
+PAGE = r"(?<![\w./{])(?:[\w-]+/)*([a-z][\w-]*\.md)\b"
 RUNS_CODE = (
     r"\b(pickle|marshal|dill|joblib)\.(load|Unpickler)|allow_pickle=True|weights_only=False|(?<![.\w])(eval|exec)\("
 )
@@ -43,6 +48,37 @@ GUARDED = "vitscope/data/revisited.py"
 
 def test_nothing_is_read_that_could_run_code():
     assert [name for name, text in PACKAGE.items() if re.search(RUNS_CODE, text)] == [GUARDED]
+
+
+def elsewhere(text: str) -> list[str]:
+    """What a text cites that a stranger to this repository cannot look up."""
+    here = {name.rpartition("/")[2] for name in FILES}
+    found = [match[0] for match in re.finditer(NUMBERED, text)]
+    return found + [page for page in re.findall(PAGE, text) if page not in here]
+
+
+def test_nothing_cites_a_document_that_is_not_here():
+    texts = {name: text.decode("utf-8", "replace") for name, text in FILES.items()}
+    assert {name: found for name, text in texts.items() if (found := elsewhere(text))} == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "cited"),
+    [
+        ("HSIC of protocol {}.", "3.1", 1),
+        ("Protocols {}: a square", "2.9", 1),
+        ("stays 0 (protocol {}, null rule)", "2", 1),
+        ("as the code does (Q{})", "18", 1),
+        ("the evaluator (B{})", "4", 1),
+        ("of each number (data-and-checkpoints A{})", "1", 1),
+        ("see protocols{}", ".md", 1),
+        ("at the edges ({}).", "4.4", 1),
+        ("how far heads look (paper section {})", "4.3", 0),
+        ("ViT-B/{}, docs/keys.md, --protocol paper", "16", 0),
+    ],
+)
+def test_a_citation_is_noticed(text, place, cited):
+    assert len(elsewhere(text.format(place))) == cited
 
 
 def test_modules_say_what_they_are_and_stay_small():

@@ -18,8 +18,8 @@ from vitscope.geometry import Geometry
 OUTPUT, NORMS = "output", ("norm1", "norm2")
 RESIDUAL = ("attention-skip", "attention-branch", "mlp-skip", "mlp-branch")
 PLACES = (OUTPUT, *NORMS, *RESIDUAL)
-"""Where in a block tokens are tapped (protocols 1.5): its output before any final norm, the outputs of its two norms,
-and the two summands of its two residual additions, the branch as it is added: after LayerScale or gamma."""
+"""Where in a block tokens are tapped: its output before any final norm, the outputs of its two norms, and the two
+summands of its two residual additions, the branch as it is added: after LayerScale or gamma."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class Batch:
     def scale_BHQ(self) -> Tensor:
         """What a row of `spatial_BHQP` is multiplied with so that it sums to 1.
 
-        A row whose sum is 0 (all mass on the prefix) is multiplied with 1 and stays 0 (protocol 2, null rule); so is
+        A row whose sum is 0 (all mass on the prefix) is multiplied with 1 and stays 0, as in the paper's code; so is
         one whose sum is too small for float32 to have its reciprocal, below 1.2e-38.
         """
         mass_BHQ = self.spatial_BHQP.sum(-1)

@@ -48,7 +48,7 @@ class Geometry:
         return len(self.prefix) + row * self.columns + column
 
     def centre(self) -> tuple[int, int]:
-        """The (row, column) called centre: for an even edge the upper left of the middle four (protocol 2.8)."""
+        """The (row, column) called centre: for an even edge the upper left of the four, as in the paper's code."""
         return (self.rows + 1) // 2 - 1, (self.columns + 1) // 2 - 1
 
     def to_json(self) -> dict[str, Any]:
@@ -71,7 +71,7 @@ def positions(geometry: Geometry) -> np.ndarray:
 
 
 def patch_distance(geometry: Geometry) -> np.ndarray:
-    """Euclidean distance of every two patches in image sides, shape (P, P), float64 (paper section 4.2).
+    """Euclidean distance of every two patches in image sides, shape (P, P), float64 (paper section 4.3).
 
     >>> square = Geometry(layers=1, heads=1, prefix=(), rows=2, columns=2, patch=(16, 16))
     >>> patch_distance(square)[0].round(4).tolist()

@@ -1,4 +1,8 @@
-"""The twenty models of the paper: exact weights, sizes, licences and normalisation (protocols 1.1 to 1.4)."""
+"""The twenty models of the paper: exact weights, sizes, licences and normalisation.
+
+The paper is arXiv 2212.03862: section 3.2 and appendix B.2 say which models. Which weights and which normalisation says
+its code, github.com/mwalmer-umd/vit_analysis.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +29,7 @@ class Original:
 
 @dataclass(frozen=True)
 class Size:
-    """What a model of the paper is made of, at 224 × 224 pixels (protocols 1.1)."""
+    """What a model of the paper is made of, at 224 × 224 pixels."""
 
     layers: int
     width: int

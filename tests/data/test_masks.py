@@ -143,8 +143,8 @@ def test_the_papers_filter_looks_at_the_first_ring():
 
 @pytest.mark.parametrize(("at", "tokens"), [(100, 49), (150, 49), (140, 60), (0, 48)])
 def test_a_square_grows_by_about_half_a_token(at, tokens):
-    """Protocols 2.9: a 200 × 200 square in 480 × 480 gives 49 of 14 × 14 tokens; where its edges meet those of tokens
-    (140 px are 4.08 tokens), or the image's, the count differs by the corners."""
+    """A 200 × 200 square in 480 × 480 gives 49 of 14 × 14 tokens; where its edges meet those of tokens (140 px are 4.08
+    tokens), or the image's, the count differs by the corners."""
     pixels = np.zeros((480, 480), bool)
     pixels[at : at + 200, at : at + 200] = True
     soft = soft_mask(pixels, 14, 14, crop=True)

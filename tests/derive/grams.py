@@ -8,7 +8,7 @@ from vitscope.derive.cka import Blocks
 
 
 def hsic(k: np.ndarray, l: np.ndarray) -> float:  # noqa: E741
-    """HSIC₁ of protocol 3.1, term by term."""
+    """HSIC₁ (Nguyen et al. 2020), term by term."""
     n = len(k)
     k, l = k.astype(np.float64).copy(), l.astype(np.float64).copy()  # noqa: E741
     for i in range(n):
@@ -20,7 +20,7 @@ def hsic(k: np.ndarray, l: np.ndarray) -> float:  # noqa: E741
 
 
 def cka(one: list[np.ndarray], other: list[np.ndarray], *, scaled: bool = False) -> float:
-    """Minibatch CKA of two layers from the features (n, D) of each block; `scaled` as the reference does it."""
+    """Minibatch CKA of two layers from the features (n, D) of each block; `scaled` as the paper's code does it."""
     terms = []
     for x, y in zip(one, other, strict=True):
         if len(x) < 4:

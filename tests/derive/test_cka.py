@@ -55,7 +55,7 @@ def test_turning_scaling_and_moving_change_nothing(changed):
 @settings(max_examples=30)
 @given(seed=st.integers(0, 10**6), size=st.integers(4, 9), many=st.integers(1, 3), rest=st.integers(0, 8))
 def test_all_pairs_equal_the_formula_in_loops(seed, size, many, rest):
-    """Product of U-centred matrices = the three terms of protocol 3.1, for every pair of layers at once."""
+    """Product of U-centred matrices = the three terms of HSIC₁, for every pair of layers at once."""
     rng = np.random.default_rng(seed)
     count = size * many + min(rest, size - 1)
     one = [rng.normal(size=(count, width)) @ rng.normal(size=(width, width)) for width in (2, 3)]

@@ -1,4 +1,4 @@
-"""Every derived number against the loops of tests/oracles.py, and the identities of the protocol."""
+"""Every derived number against the loops of tests/oracles.py, and identities that hold whatever the attention."""
 
 from __future__ import annotations
 
@@ -128,10 +128,10 @@ def test_rows_of_any_leading_shape():
         assert patches(row, geometry).shape == (*shape, 3, 4)
 
 
-# The identities of protocols.md section 9.
+# Identities, and constants worked out by hand.
 
 
-def test_1_aligned_sums_to_one_and_is_the_triangle_for_uniform_attention(attention, geometry):
+def test_aligned_sums_to_one_and_is_the_triangle_for_uniform_attention(attention, geometry):
     spatial = means(attention, geometry)[1]
     np.testing.assert_allclose(aligned(spatial, geometry).sum(axis=(-2, -1)), 1, rtol=1e-6)
     patches = geometry.patches
@@ -146,7 +146,7 @@ def test_1_aligned_sums_to_one_and_is_the_triangle_for_uniform_attention(attenti
 
 
 @pytest.mark.parametrize(("right", "down"), [(1, 0), (-1, 0), (0, 1), (0, -1), (1, 1)])
-def test_2_offset_of_a_head_that_looks_at_a_neighbour(right, down):
+def test_offset_of_a_head_that_looks_at_a_neighbour(right, down):
     geometry = grid(7, 7)
     spatial, having = np.zeros((1, 1, 49, 49)), 0
     for row, column in np.ndindex(7, 7):
@@ -158,7 +158,7 @@ def test_2_offset_of_a_head_that_looks_at_a_neighbour(right, down):
     np.testing.assert_allclose(offset(spatial, geometry)[0, 0], [right * step * share, down * step * share], atol=1e-12)
 
 
-def test_2_offset_of_symmetric_attention_is_zero(geometry):
+def test_offset_of_symmetric_attention_is_zero(geometry):
     patches, place = geometry.patches, positions(geometry)
     uniform = np.full((patches, patches), 1 / patches)
     near = np.exp(-np.linalg.norm(place[:, None] - place[None], axis=-1) * 4)
@@ -167,7 +167,7 @@ def test_2_offset_of_symmetric_attention_is_zero(geometry):
 
 
 @pytest.mark.parametrize(("edge", "constant"), [(7, 0.6016), (14, 0.5601), (16, 0.5551), (24, 0.5436), (28, 0.5404)])
-def test_3_distance_of_uniform_and_identical_attention(edge, constant):
+def test_distance_of_uniform_and_identical_attention(edge, constant):
     geometry = grid(edge, edge)
     assert round(uniform_distance(geometry), 4) == constant
     uniform = np.full((1, 1, edge**2, edge**2), 1 / edge**2, np.float32)
@@ -175,7 +175,7 @@ def test_3_distance_of_uniform_and_identical_attention(edge, constant):
     assert mean_distance(np.eye(edge**2, dtype=np.float32)[None, None], geometry)[0, 0] == 0
 
 
-def test_4_averages_add_up(attention, geometry):
+def test_averages_add_up(attention, geometry):
     mean, spatial = means(attention, geometry)
     first = len(geometry.prefix)
     for mode in MODES:
@@ -188,7 +188,7 @@ def test_4_averages_add_up(attention, geometry):
 
 
 @pytest.mark.parametrize(("edge", "token"), [(14, 91), (7, 25), (16, 120), (28, 378)])
-def test_10_the_centre_token(edge, token):
+def test_the_centre_token(edge, token):
     geometry = grid(edge, edge)
     assert geometry.token(*geometry.centre()) == token
 

@@ -17,7 +17,7 @@ from vitscope.views import Column
 HEADS = {"layer": [1, 2], "head": [1, 2]}
 
 
-def test_json_is_the_object_of_the_contract():
+def test_json_is_one_object_with_these_keys():
     shown = json.loads(json_bytes([view(HEADS, np.array([[0.5, 1], [2, 3]]), unit="nat")]))
     assert shown == {
         "view": "thing",

@@ -71,7 +71,7 @@ def gram(rows: list[np.ndarray], *, centred: bool) -> np.ndarray:
 
 
 def hsic(one: np.ndarray, other: np.ndarray) -> float:
-    """HSIC₁ of two Grams, as protocols 3.1 write it."""
+    """HSIC₁ of two Grams, as Nguyen et al. (2020) write it."""
     n = len(one)
     k, m = one.copy(), other.copy()
     np.fill_diagonal(k, 0)

@@ -103,7 +103,7 @@ def test_gallery_keeps_its_images_in_half_precision(case):
 
 
 def test_known_answers():
-    """Uniform attention on grids of the paper (protocol 2.3), and attention to itself."""
+    """Uniform attention on grids of the paper's models, and attention to itself."""
     for edge, expected in ((7, 0.6016), (14, 0.5601), (16, 0.5551), (24, 0.5436)):
         geometry = Geometry(layers=1, heads=1, prefix=("cls",), rows=edge, columns=edge, patch=(16, 16))
         tokens = geometry.tokens

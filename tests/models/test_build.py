@@ -168,7 +168,7 @@ PAPER = {
     "beit": ("12", "768", "12", "197", "85.76", "half"),
     "beit-l16": ("24", "1024", "16", "197", "303.41", "half"),
 }
-"""Layers, width, heads, tokens, millions of parameters and normalisation (protocols 1.1, data C1)."""
+"""Layers, width, heads, tokens, millions of parameters (as timm counts them) and normalisation, in the paper's code."""
 MEANS = {
     "half": ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
     "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),

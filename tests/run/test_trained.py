@@ -227,7 +227,7 @@ def test_a_model_in_float64_agrees(run: Run, exact: np.ndarray) -> None:
     assert_moments(run, "position-deviation", patches.std(3, ddof=1).mean(-1))
 
 
-# protocols: what must hold whatever the images
+# identities: what must hold whatever the images
 
 
 def test_identities_of_the_aligned_maps(run: Run) -> None:

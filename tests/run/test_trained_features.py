@@ -79,7 +79,7 @@ def gram(rows: np.ndarray) -> np.ndarray:
 
 
 def hsic(one: np.ndarray, other: np.ndarray) -> float:
-    """HSIC₁ (protocols 3.1)."""
+    """HSIC₁ of two Grams (Nguyen et al. 2020)."""
     n = len(one)
     k, m = one - np.diag(np.diag(one)), other - np.diag(np.diag(other))
     ones = np.ones(n)

@@ -117,7 +117,7 @@ def test_means_are_over_objects_not_over_films(root: Path) -> None:
 
 
 def test_the_whole_tree_of_the_official_evaluation(tmp_path: Path, model: Backbone, monkeypatch) -> None:
-    """B3's result folder, as if a model had drawn it: J&F .9047203, whatever the last frame holds."""
+    """Masks as if a model had drawn them: davis2017-evaluation gives J&F .9047203, whatever the last frame holds."""
     truth = np.zeros((20, 40), np.uint8)
     truth[5:15, 5:15], truth[5:15, 25:35] = 1, 2
     film(tmp_path, [truth] * 5)

@@ -108,7 +108,7 @@ def test_small_mask_is_the_pixel_at_the_middle_of_a_token() -> None:
 
 
 def test_a_lost_object_keeps_its_channel_unless_the_small_mask_decides() -> None:
-    """Q38: object 2 is a single pixel that no token falls on."""
+    """Object 2 is a single pixel that no token falls on."""
     mask = np.zeros((16, 16), np.uint8)
     mask[4:12, 4:12], mask[0, 0] = 1, 2
     assert first_mask(mask, 4, 4, None).shape == (4, 4, 2)
@@ -153,7 +153,7 @@ def test_a_weak_object_wins_where_it_is_strongest() -> None:
 
 
 def test_a_channel_that_is_the_same_everywhere() -> None:
-    """Nothing but background: the reference divides 0 by 0 there."""
+    """Nothing but background: the paper's code divides 0 by 0 there."""
     mask = torch.zeros(2, 2, 2)
     mask[..., 0] = 1
     assert not decide(mask, (4, 4), (8, 8)).any()

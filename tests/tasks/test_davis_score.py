@@ -16,7 +16,7 @@ def square(rows: tuple[int, int] = (5, 15), columns: tuple[int, int] = (5, 15), 
     return region
 
 
-# what the official evaluator gives (data page, B3)
+# what the official evaluator, davis2017-evaluation, gives
 
 
 @pytest.mark.parametrize(("shift", "j", "f"), [(0, 1.0, 1.0), (1, 90 / 110, 1.0), (3, 70 / 130, 0.5)])

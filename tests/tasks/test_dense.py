@@ -1,4 +1,4 @@
-"""Dense tiling: the sizes of protocol 3.7 to the token, and every token against a tile that is run by itself."""
+"""Dense tiling: sizes as in the paper's code, to the token, and every token against a tile that is run by itself."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ def picture(width: int, height: int, seed: int = 0) -> Image.Image:
         (1, 1, 16, (448, 448), (28, 28)),
     ],
 )
-def test_sizes_of_the_protocol(width, height, patch, resized, grid):
+def test_sizes_are_those_of_the_papers_code(width, height, patch, resized, grid):
     layout = tiling(height, width, 224, (patch, patch))
     assert (layout.width, layout.height) == resized
     assert (layout.rows, layout.columns) == grid
 
 
-def test_tiles_start_where_the_protocol_says():
+def test_tiles_start_where_those_of_the_papers_code_do():
     layout = tiling(480, 854, 224, (16, 16))
     assert layout.tops == (0, 224)
     assert layout.lefts == (0, 224, 448, 560)

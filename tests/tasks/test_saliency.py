@@ -36,7 +36,7 @@ def kept_by_loops(values: list[int], mass: Fraction) -> list[bool]:
 
 
 def test_five_weights() -> None:
-    """The example of protocols 9.5: ascending sums .05 .15 .30 .60 1.0, of which two are above .4."""
+    """By hand: ascending sums .05 .15 .30 .60 1.0, of which two are above .4."""
     np.testing.assert_array_equal(top_mass(np.array([0.05, 0.10, 0.15, 0.30, 0.40]), 0.6), [0, 0, 0, 1, 1])
 
 
@@ -66,7 +66,7 @@ def test_a_map_of_zeros_has_no_foreground() -> None:
 
 
 def test_merged_heads_have_equal_weight() -> None:
-    """Q5: a head with little mass on the patches counts as much as one with all of it."""
+    """A head with little mass on the patches counts as much as one with all of it."""
     maps = np.array([[8.0, 0, 0, 0], [0, 0.1, 0.1, 0]])
     np.testing.assert_allclose(merged(maps), [0.5, 0.25, 0.25, 0], rtol=1e-15)
 
@@ -90,7 +90,7 @@ def image(*segmentations: object, size: tuple[int, int] = (480, 480)) -> MaskedI
 
 
 def test_a_patch_that_is_touched_is_foreground() -> None:
-    """Q7: a square of 200 in an image of 480 gives 49 of 14 × 14 patches, which are about 34 by area."""
+    """A square of 200 in an image of 480 gives 49 of 14 × 14 patches, which are about 34 by area."""
     given = image(square(100, 300))
     touched = foreground(given, (14, 14), threshold=0.0, first_ring=True)
     half = foreground(given, (14, 14), threshold=0.5, first_ring=True)
@@ -130,7 +130,7 @@ def test_nothing_in_the_centre_crop() -> None:
 
 
 def test_a_short_first_ring_leaves_a_region_out_as_in_the_paper() -> None:
-    """Q18: the reference drops a region whose first ring is too short, whatever else it holds."""
+    """The paper's code drops a region whose first ring is too short, whatever else it holds."""
     given = image([[6, 4, 7, 5], *square(100, 200)])
     assert foreground(given, (14, 14), threshold=0.0, first_ring=True) is None
     assert foreground(given, (14, 14), threshold=0.0, first_ring=False) is not None

@@ -23,7 +23,7 @@ from vitscope.tasks import Asked, Outcome
 from vitscope.tasks.matching import correct
 from vitscope.tasks.spair import SPair, drawn, limited, pck, tally
 
-# PCK by hand (data page, B4)
+# PCK by hand
 
 
 def hits(errors: list[float], extent: float, *, strict: bool) -> np.ndarray:

@@ -16,7 +16,7 @@ GRIDS = [Grid(14, 14, (16, 16)), Grid(3, 5, (4, 4)), Grid(4, 4, (7, 7)), Grid(2,
 
 
 def enlarged(tokens: torch.Tensor, grid: Grid) -> torch.Tensor:
-    """(D, rows × columns) → (D, H, W), float64, by torch, as the reference does."""
+    """(D, rows × columns) → (D, H, W), float64, by torch, as the paper's code does."""
     return F.interpolate(
         tokens.double().reshape(1, -1, grid.rows, grid.columns),
         size=(grid.rows * grid.patch[0], grid.columns * grid.patch[1]),
@@ -70,7 +70,7 @@ def test_weights_are_those_of_the_enlarged_map(grid: Grid) -> None:
 
 
 def test_points_are_rounded_and_stay_on_the_canvas() -> None:
-    """A reference that rounds y alone looks for row 224 of 224 (Q35)."""
+    """The paper's code rounds y alone, and may look for row 224 of 224."""
     grid = Grid(14, 14, (16, 16))
     given = np.array([[3.6, 223.9], [-2.0, 500.0], [223.5, 100.4]])
     np.testing.assert_array_equal(grid.weights(given), grid.weights(np.array([[4, 223], [0, 223], [223, 100]])))
@@ -109,7 +109,7 @@ def _exact(grid: Grid, point: np.ndarray) -> np.ndarray:
 
 
 def test_inside_the_best_pixel_is_beside_the_middle_of_a_token() -> None:
-    """Of 16-pixel patches: 16t + 7 or 16t + 8; at the edges it snaps to pixel 0 and to the last token's 8 (4.4)."""
+    """Of 16-pixel patches: 16t + 7 or 16t + 8; at the edges it snaps to pixel 0 and to the last token's 8."""
     grid = Grid(14, 14, (16, 16))
     maps = torch.from_numpy(np.random.default_rng(1).normal(size=(3000, 196)))
     found = grid.best_pixels(maps)

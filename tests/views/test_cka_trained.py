@@ -21,7 +21,7 @@ from vitscope.store.reader import Cache
 pytestmark = [pytest.mark.weights, pytest.mark.slow]
 
 MODEL = "timm/vit_small_patch14_dinov2.lvd142m"
-IMAGES = 36  # a block of 32 and one of 4; in protocol paper four of 8 and one of 4
+IMAGES = 36  # a block of 32 and one of 4; with --protocol paper four of 8 and one of 4
 TOLERANCE = 1e-4
 METRICS = "grams,norm-grams,residual-grams,vectors"
 
@@ -87,7 +87,7 @@ def shown(cache: Path, view: str, *options: str) -> np.ndarray:
 
 
 def expected(one: np.ndarray, other: np.ndarray, places: np.ndarray, *, paper: bool) -> np.ndarray:
-    """CKA of all pairs of layers of features (L, I, …), block by block with the formula of protocol 3.1, float64."""
+    """CKA of all pairs of layers of features (L, I, …), block by block with HSIC₁ as it is defined, float64."""
     terms = np.zeros((len(one), len(other), 3))
     for block in places:
         rows = block[block >= 0]

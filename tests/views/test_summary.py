@@ -57,7 +57,7 @@ def test_scores():
 
 
 def test_the_papers_numbers():
-    """All of Table 1 (protocols 5.2), as printed there."""
+    """All of the paper's Table 1, as printed there."""
     printed = """
     fs     83.79 12  0.45 12  0.59 8   28.56 9
     clip   75.75 12  0.40 12  0.60 9   30.70 8

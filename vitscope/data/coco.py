@@ -22,7 +22,7 @@ CATEGORIES = frozenset(range(1, 91)) - {12, 26, 29, 30, 45, 66, 68, 69, 71, 83} 
 def read(root: Path, *, split: str = "val", limit: int | None = None) -> MaskedSet:
     """The images of a split in ascending order of their ids, the first `limit` of them, with their regions.
 
-    Images without a region are in the list, and count for `limit` as they do in the paper's code (protocols 3.6).
+    Images without a region are in the list, and count for `limit` as they do in the paper's code.
     Crowds are regions too. Annotations that cannot be used are left out and counted. Raises DataError: not laid out so,
     a file that is no such JSON, an image name that leads out of the folder.
     """

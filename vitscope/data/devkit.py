@@ -26,7 +26,7 @@ def labels(folder: Path, names: Iterable[str]) -> dict[str, str]:
     """The wnid of every image in `folder` by its name; raises DataError if there are no labels or some are missing.
 
     Kaggle's table says for each image its wnid; the development kit says for the n-th image a number from 1 to 1000,
-    which is not the rank of the wnid: its `meta.mat` has the wnid of each number (data-and-checkpoints A1).
+    which is not the rank of the wnid: its `meta.mat` has the wnid of each number.
     """
     names = list(names)
     for above in (folder, *folder.parents[:ABOVE]):

@@ -37,7 +37,7 @@ FIFTY = (
     "n03838899", "n03854065", "n03954731", "n03983396", "n04026417", "n04200800", "n04209239", "n04311004",
     "n04380533", "n04428191", "n04443257", "n04509417", "n04525305", "n04554684", "n04606251", "n07583066",
     "n07711569", "n07753592",
-)  # the classes of ImageNet-50 (protocols 6), from SCAN  # fmt: skip
+)  # the classes of ImageNet-50 (paper section 3.3), from SCAN  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,10 @@ def read(
 
 
 def imagenet50(root: Path, *, limit: int | None = None, per_class: int | None = None) -> ImageSet:
-    """ImageNet-50: of fifty classes the first hundred training images in the order of their names (protocols 6)."""
+    """ImageNet-50: of fifty classes the first hundred training images in the order of their names.
+
+    The paper has as many (section 3.3), and its code takes the same.
+    """
     found = read(root, split="train", wnids=FIFTY, limit=limit, per_class=per_class or FIRST_NAMES)
     counts = Counter(record.label for record in found.records)
     few = [name for label, name in enumerate(found.classes) if counts[label] < FIRST_NAMES]

@@ -61,7 +61,7 @@ def usable(segmentation: object, height: int, width: int) -> str:
     """Why a segmentation cannot be drawn in an image of so many pixels; an empty string if it can.
 
     Rings of fewer than three points are dropped, as pycocotools would take four numbers for a box; a segmentation is
-    usable while one ring is left (data-and-checkpoints A3, "safer rule").
+    usable while one ring is left (for the paper's code the first ring decides: `starts_with_polygon`).
     """
     if isinstance(segmentation, dict):
         return "" if _runs(segmentation, height, width) is not None else "run lengths that do not fit their image"
@@ -71,7 +71,7 @@ def usable(segmentation: object, height: int, width: int) -> str:
 
 
 def starts_with_polygon(region: Region) -> bool:
-    """Whether the paper's code keeps a region: a crowd, or a first ring of more than four numbers (quirk Q18)."""
+    """Whether the paper's code keeps a region: a crowd, or a first ring of more than four numbers."""
     return region.crowd or isinstance(region.segmentation, dict) or len(region.segmentation[0]) > 4
 
 
@@ -95,7 +95,7 @@ def mask(region: Region, height: int, width: int) -> np.ndarray:
 def soft_mask(pixels: np.ndarray, rows: int, columns: int, *, crop: bool) -> np.ndarray | None:
     """How much of a mask lies on each token, float64 (rows, columns), sum 1; None if nothing of it is left.
 
-    The `coverage`, divided by its sum: larger than zero up to half a token around the mask (protocols 2.9).
+    The `coverage`, divided by its sum: larger than zero up to half a token around the mask.
     """
     share = coverage(pixels, rows, columns, crop=crop)
     total = share.sum()

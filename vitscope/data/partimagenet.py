@@ -52,8 +52,8 @@ def read(
     """All images with their parts; a region's label is the id of its part category, 0 to 39.
 
     With `per_super_class`, so many images of each super-category, taken in turn from its classes in order of their
-    wnids, images of a class in order of their names (protocols 6; the paper's code takes classes in the order of the
-    file system). Super-categories come in order of their ids. Without it, images come in order of class and name.
+    wnids, images of a class in order of their names (the paper's code takes classes in the order of the file
+    system). Super-categories come in order of their ids. Without it, images come in order of class and name.
     `limit` keeps the first of these. `wholes` takes the outlines of whole objects, which only the segmentation release
     has. Raises DataError: not laid out so, a file that is no such JSON, splits that disagree about their categories.
     """

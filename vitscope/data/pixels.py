@@ -1,7 +1,7 @@
 """A file → an RGB image → the crop that a model sees.
 
 Everything that is not 8-bit RGB becomes it in one stated way: transparency over white, 16 bits scaled by 1/257, other
-depths by their range. Colour profiles are not applied, as in the protocols that the paper and timm follow.
+depths by their range. Colour profiles are not applied, as neither the paper's code nor timm applies them.
 """
 
 from __future__ import annotations
@@ -123,11 +123,10 @@ def crop(
     """The largest centred part of `image` with the shape of `size`, resampled to it: (H, W, 3), uint8, writable.
 
     `size` is (height, width) in pixels. The image is resized with antialiasing so that the crop just fits, then
-    cropped: for squares exactly torchvision's Resize(S, BICUBIC) and CenterCrop(S) (protocol 1.4). With a `share` below
-    1 the image is resized to cover `size` / `share`, of which the crop is the middle; `squeeze` gives up the image's
-    shape for that of `size`: as timm's evaluation transforms do it (`crop_pct`, and crop mode squash). An image longer
-    than STRIP crops is cropped and resized in one step, which takes no memory for its length and differs only in
-    rounding.
+    cropped: for squares exactly torchvision's Resize(S, BICUBIC) and CenterCrop(S). With a `share` below 1 the image is
+    resized to cover `size` / `share`, of which the crop is the middle; `squeeze` gives up the image's shape for that of
+    `size`: as timm's evaluation transforms do it (`crop_pct`, and crop mode squash). An image longer than STRIP crops
+    is cropped and resized in one step, which takes no memory for its length and differs only in rounding.
     """
     height, width = size
     whole = _whole(image, (int(height / share), int(width / share)), squeeze=squeeze)

@@ -14,12 +14,12 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class Preprocess:
-    """The steps from image to crop. The default is the paper's, the same for every model (protocol 1.4)."""
+    """The steps from image to crop. The default is that of the paper's code, the same for every model."""
 
     share: float = 1.0  # the crop's sides over those of what the image is resized to; timm's crop_pct
     resampling: str = "bicubic"  # a name of PIL.Image.Resampling in small letters
     squeeze: bool = False  # the image takes on the crop's shape; timm's crop mode squash
-    thumbnail: int | None = None  # first shrunk, with Lanczos, to a long side of at most so many pixels (protocol 4.2)
+    thumbnail: int | None = None  # first shrunk, with Lanczos, to a long side of at most so many pixels (for retrieval)
 
     @property
     def words(self) -> str:

@@ -30,7 +30,7 @@ class ImageSet:
     root: Path
     records: tuple[Record, ...]
     classes: tuple[str, ...]
-    thumbnail: int | None = None  # every image is first shrunk to a long side of at most so many pixels (protocol 4.2)
+    thumbnail: int | None = None  # every image is first shrunk to a long side of at most so many pixels (for retrieval)
     notes: tuple[str, ...] = ()  # what the user should know: counts that differ from the published ones, missing files
 
     @property

@@ -1,4 +1,4 @@
-"""Aligned aggregated attention maps: where patches look, seen from themselves (paper section 4.2, protocol 2.2)."""
+"""Aligned aggregated attention maps: where patches look, seen from themselves (paper section 4.2, Fig. 3)."""
 
 from __future__ import annotations
 

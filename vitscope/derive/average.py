@@ -1,4 +1,4 @@
-"""Average attention on each token, in the paper's four ways to choose the queries (section 4.1, protocol 2.1)."""
+"""Average attention on each token, in the four ways of the paper's code to choose the queries (paper section 4.1)."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def average(
 def renormalised(attention: np.ndarray, geometry: Geometry) -> np.ndarray:
     """R of single images: attention (…, T, T) among patches with rows that sum to 1, shape (…, P, P), float64.
 
-    A row whose mass is all on the prefix stays 0 (protocol 2, null rule).
+    A row whose mass is all on the prefix stays 0, as in the paper's code.
     """
     first = len(geometry.prefix)
     spatial = attention[..., first:, first:].astype(np.float64)

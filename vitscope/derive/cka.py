@@ -1,4 +1,4 @@
-"""CKA: how alike two sets of features are, whatever their width (paper section 5, protocol 3.1; Nguyen et al. 2020).
+"""CKA: how alike two sets of features are, whatever their width (paper section 5.1; Nguyen et al. 2020).
 
 Two estimates. From Gram blocks, the unbiased minibatch estimator that the paper uses: HSIC₁ of each block, means over
 blocks, the ratio last. From vectors of all images, the exact value of the whole set. Neither is cut to 0 … 1: HSIC₁ is
@@ -25,8 +25,8 @@ class Blocks:
 
     `grams` (L, B, n, n) may be centred or not: HSIC₁ does not change when all rows of X move alike. Rows and columns of
     images that could not be read are NaN. `places` (B, n) says which image of the data set each row is, −1 for none.
-    `ranges` (L, B), in protocol paper alone, are what each block is divided by: the largest less the smallest entry of
-    its uncentred Gram. That gives blocks other weights and changes nothing within one (protocol quirk Q27).
+    `ranges` (L, B), of `--protocol paper` alone, are what each block is divided by: the largest less the smallest entry
+    of its uncentred Gram. That gives blocks other weights and changes nothing within one.
     """
 
     grams: np.ndarray
@@ -147,7 +147,7 @@ def exact(one: Rows, other: Rows) -> tuple[float, float]:
         cross = cross + x.T @ y
         own, others = own + x.T @ x, others + y.T @ y
         diagonals.append(np.stack([(x**2).sum(axis=1), (y**2).sum(axis=1)]))
-    k, l = np.concatenate(diagonals, axis=1)  # noqa: E741  the names of protocol 3.1
+    k, l = np.concatenate(diagonals, axis=1)  # noqa: E741  the diagonals of K and L
     biased = [float((np.asarray(part) ** 2).sum()) for part in (cross, own, others)]
     unbiased = [_hsic(*parts) for parts in zip(biased, (k, k, l), (l, k, l), strict=True)]
     return _ratio(*unbiased), _ratio(*biased)

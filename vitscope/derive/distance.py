@@ -1,4 +1,4 @@
-"""Attention distance: how far patches look (paper section 4.3, protocol 2.3)."""
+"""Attention distance: how far patches look (paper section 4.3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Offset: in which direction patches look on average (paper section 4.2, protocol 2.4)."""
+"""Offset: in which direction patches look on average, as the paper's code measures it.
+
+Heads with a large one are the offset heads of paper section 4.2.
+"""
 
 from __future__ import annotations
 

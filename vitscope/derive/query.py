@@ -1,4 +1,4 @@
-"""Attention of one query token to all tokens, and of all tokens to it (protocol 2.8)."""
+"""Attention of one query token to all tokens, and of all tokens to it (paper section 4.1)."""
 
 from __future__ import annotations
 

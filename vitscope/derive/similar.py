@@ -15,7 +15,7 @@ def shapes(spatial_LHPP: np.ndarray, geometry: Geometry) -> np.ndarray:
     """The AAAM of every head on a grid that all models share, (L, H, CELLS²) float32, each a distribution.
 
     Displacements are measured in image sides, so that grids of 7×7 and 28×28 patches can be compared: every cell of an
-    AAAM (protocol 2.2, normalised to sum 1) is shared out among the four cells around its displacement. Heads that
+    AAAM (normalised to sum 1) is shared out among the four cells around its displacement. Heads that
     give nothing to patches are all zero.
     """
     canvas = aligned(spatial_LHPP, geometry)

@@ -1,4 +1,4 @@
-"""The best layer of a model in a task, and the paper's own numbers beside it (paper Table 1, protocols 5.2)."""
+"""The best layer of a model in a task, and the paper's own numbers beside it (paper Table 1)."""
 
 from __future__ import annotations
 

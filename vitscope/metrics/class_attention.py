@@ -12,7 +12,10 @@ from vitscope.metrics.sums import Mean
 
 
 class ClassAttention:
-    """Per class, layer, head and key k: mean over the class's images and all queries of A[q, k] (protocol 2.7)."""
+    """Per class, layer, head and key k: mean over the class's images and all queries of A[q, k].
+
+    The paper's code has it, but does not compute it unless told to.
+    """
 
     version: ClassVar[int] = 1
     unit: ClassVar[str] = "1"

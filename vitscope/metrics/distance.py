@@ -13,7 +13,7 @@ from vitscope.metrics.sums import Moments
 
 
 class Distance:
-    """Per image, layer and head: mean over patches q of Σ_k R[q, k]·d(q, k), in image sides (paper section 4.2).
+    """Per image, layer and head: mean over patches q of Σ_k R[q, k]·d(q, k), in image sides (paper section 4.3).
 
     d is the Euclidean distance of two patches on a square whose longer side is 1; uniform attention on a 14×14 grid
     gives 0.5601.

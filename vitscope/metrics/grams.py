@@ -20,12 +20,12 @@ def _dims(*names: str) -> dict[str, tuple[str, ...]]:
 
 
 class Grams:
-    """X·Xᵀ of each block of images and layer, X the block's output with one row an image (protocols 3.1 and 3.2).
+    """X·Xᵀ of each block of images and layer, X the block's output with one row an image (paper section 5.1).
 
     X holds the CLS token (`cls`), the patches (`spatial`) or all tokens (`all`), flattened, less the mean row of the
     block: HSIC₁ does not change by that, and float32 keeps its digits (on Grams that are not centred it may lose all of
     them). Shape (L, block, n, n); rows of images that could not be read are NaN. `…-range` (L, block) is max − min over
-    all entries of the Gram of the X that is not centred, by which the paper's code divides (quirk Q27).
+    all entries of the Gram of the X that is not centred, by which the paper's code divides.
     """
 
     version: ClassVar[int] = 1
@@ -57,9 +57,9 @@ class Grams:
 
 
 class NormGrams:
-    """The same of the outputs of the two norms of each block, all tokens (protocols 3.3): `norm1` and `norm2`.
+    """The same of the outputs of the two norms of each block, all tokens: `norm1` and `norm2`.
 
-    The paper compares all layers of two models there, before attention and before the MLP.
+    The paper's code compares all layers of two models there, before attention and before the MLP.
     """
 
     version: ClassVar[int] = 1
@@ -81,8 +81,8 @@ class NormGrams:
 
 
 class ResidualGrams:
-    """The same of the summands of the residual additions, all tokens (protocols 3.4): skip and branch of attention and
-    of the MLP. The branch is what is added, after LayerScale or gamma.
+    """The same of the summands of the residual additions, all tokens (paper, appendix D.4): skip and branch of
+    attention and of the MLP. The branch is what is added, after LayerScale or gamma.
     """
 
     version: ClassVar[int] = 1

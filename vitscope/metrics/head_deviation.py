@@ -14,7 +14,7 @@ from vitscope.metrics.sums import Moments
 class HeadDeviation:
     """Per image and layer: sample standard deviation over heads of A[q, k], averaged over all patches q and k.
 
-    Not renormalised (protocol 2.5). Costs about as much as all default metrics together.
+    Not renormalised, as in the paper's code. Costs about as much as all default metrics together.
     """
 
     version: ClassVar[int] = 1

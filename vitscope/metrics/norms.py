@@ -30,7 +30,7 @@ class _ByBranch(Moments):
 
 
 class ResidualNorms:
-    """Per image, block and branch: ‖skip‖ / ‖branch‖ of the two summands of a residual addition (protocols 3.4).
+    """Per image, block and branch: ‖skip‖ / ‖branch‖ of the two summands of a residual addition (paper, appendix D.4).
 
     The norm is Frobenius over all tokens, over the patches (spatial), or that of the CLS token; the branch is what is
     added, after LayerScale or gamma. Ratio of norms first, then mean and spread over images. Shape (branch, L, tokens).

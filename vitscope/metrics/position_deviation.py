@@ -15,7 +15,8 @@ from vitscope.metrics.sums import Moments
 class PositionDeviation:
     """Per image, layer and head: sample standard deviation over patches q of A[q, k], averaged over patches k.
 
-    Low where all queries attend alike, as in sparse repeating patterns (protocol 2.5). Not renormalised.
+    Low where all queries attend alike, as in sparse repeating patterns (paper section 4.1). Not renormalised, as in the
+    paper's code.
     """
 
     version: ClassVar[int] = 1

@@ -10,7 +10,10 @@ from vitscope.metrics.sums import Moments
 
 
 class PrefixMass:
-    """Per image, layer, head and prefix token p: mean over patches q of A[q, p] (protocol 2.6, as intended there)."""
+    """Per image, layer, head and prefix token p: mean over patches q of A[q, p].
+
+    The paper's code means this for CLS, but takes the first patch in its place.
+    """
 
     version: ClassVar[int] = 1
     unit: ClassVar[str] = "1"

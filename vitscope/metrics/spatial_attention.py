@@ -12,8 +12,8 @@ from vitscope.metrics.sums import Mean
 class SpatialAttention:
     """R̄: mean over images of R, attention without prefix tokens and with rows renormalised, shape (L, H, P, P).
 
-    R[q, k] = A[q, k] / Σ_k' A[q, k'], q and k over patches only (paper section 4.2); a row without any mass on patches
-    stays 0.
+    R[q, k] = A[q, k] / Σ_k' A[q, k'], q and k over patches only; a row without any mass on patches stays 0. AAAM and
+    distance (paper sections 4.2 and 4.3) are of R.
     """
 
     version: ClassVar[int] = 1

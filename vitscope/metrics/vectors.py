@@ -12,7 +12,7 @@ from vitscope.metrics.rows import Rows
 class Vectors:
     """Per image and layer: the CLS token and the mean of the patch tokens, float16, of the block's output.
 
-    Before the final norm (protocols 1.5 and 3.5); registers are in neither. Shape (tokens, L, row, D), in one array for
+    Before the final norm, as in the paper's code; registers are in neither. Shape (tokens, L, row, D), in one array for
     every shard; tokens are cls and spatial, or spatial alone in a model without CLS. `vitscope.store.vectors` reads it.
     """
 

@@ -41,7 +41,7 @@ class Backbone:
         return ((rgb - self._mean) / self._std).to(self.dtype)
 
     def features(self, pixels_BHWC: Tensor) -> list[Tensor]:
-        """float32 (B, T, D) of every layer: block outputs before the final norm (paper section 3).
+        """float32 (B, T, D) of every layer: what each block ends with (paper section 5.2), before the final norm.
 
         More than `batch_size` images go through the model in several passes.
         """

@@ -112,7 +112,7 @@ def patch_of(module: nn.Module) -> tuple[int, int] | None:
 def quick_gelu(timm_name: str) -> bool:
     """Whether these weights of timm were trained with QuickGELU, but `timm_name` is the model with the exact GELU.
 
-    timm lists such weights under both names; under the plain one they load and compute other numbers (data C1).
+    timm lists such weights under both names; under the plain one they load and compute other numbers.
     """
     architecture, _, tag = timm_name.partition(".")
     twin = architecture.replace("_clip_", "_clip_quickgelu_")

@@ -1,9 +1,10 @@
 """`random`: a pseudo-model of noise, so that every number has its chance value by the same way as a model's.
 
-Its ten "layers" are ten independent trials (paper section 5, "Random"; protocols 4.6 and Q38–Q40): tokens are Gaussian,
-a row of attention is uniform numbers divided by their sum. Both are a function of the image's pixels, the trial and a
-fixed seed, by integer arithmetic: the same image gives the same noise in any batch and in any order, and no state of a
-random generator is read or left behind.
+Its ten "layers" are ten independent trials, as many as the paper's code averages: tokens are Gaussian (paper sections
+5.2 and 6), a row of attention is uniform numbers divided by their sum. (The paper's code draws uniform tokens, although
+the paper says Gaussian, and divides attention such that its rows do not sum to 1.) Both are a function of the image's
+pixels, the trial and a fixed seed, by integer arithmetic: the same image gives the same noise in any batch and in any
+order, and no state of a random generator is read or left behind.
 """
 
 from __future__ import annotations

@@ -53,5 +53,5 @@ def _edge(module: nn.Module, tensors: dict[str, Tensor]) -> int | None:
         square = places - (own.shape[1] - module.patch_embed.num_patches)  # type: ignore[union-attr,operator]
         edge = math.isqrt(max(square, 0))
         return edge if edge and edge * edge == square else None
-    span = math.isqrt(max(places - 3, 0))  # (2·edge − 1)², and three rows for CLS (protocols 1.3)
+    span = math.isqrt(max(places - 3, 0))  # (2·edge − 1)², and three rows for CLS, as in BEiT
     return (span + 1) // 2 if span % 2 and span * span == places - 3 else None

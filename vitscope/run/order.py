@@ -9,7 +9,7 @@ import numpy as np
 
 SHUFFLED, LISTED = "shuffled, seed 0", "as listed"
 GRAM_IMAGES = {SHUFFLED: 32, LISTED: 8}
-"""Images in one Gram matrix; 8 in the order of the classes is what the paper's code does (protocols 3.1, Q26)."""
+"""Images in one Gram matrix; the paper's code takes 8 in the order of the classes, most often all of one class."""
 
 
 def named(protocol: str) -> str:

@@ -1,4 +1,4 @@
-"""k-means, and how well its clusters agree with labels (protocols 3.5 and 3.6): for images, objects and parts."""
+"""k-means, and how well its clusters agree with labels (paper sections 5.2 and 5.3): for images, objects and parts."""
 
 from __future__ import annotations
 

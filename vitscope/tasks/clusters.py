@@ -1,6 +1,7 @@
-"""Image-level clustering: how well k-means on the features of a layer finds the classes (paper section 5, Fig. 7).
+"""Image-level clustering: how well k-means on the features of a layer finds the classes (paper section 5.2, Fig. 7).
 
-Features are the CLS token, or the mean over the patches, of a block's output before the final norm (protocol 3.5).
+Features are the CLS token, or the mean over the patches, of a block's output, before the final norm as in the paper's
+code.
 """
 
 from __future__ import annotations

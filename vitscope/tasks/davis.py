@@ -1,4 +1,4 @@
-"""DAVIS-2017: the first frame's objects followed through a film by the likeness of tokens (protocols 4.3, B3)."""
+"""DAVIS-2017: the first frame's objects followed through a film by the likeness of tokens (paper section 6.2)."""
 
 from __future__ import annotations
 

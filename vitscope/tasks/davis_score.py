@@ -1,4 +1,4 @@
-"""J, F and their statistics, as the evaluator of DAVIS-2017 defines them (semi-supervised; B3 of the data page).
+"""J, F and their statistics, as the official evaluator (davis2017-evaluation, semi-supervised) defines them.
 
 J is the overlap of regions. F compares boundaries: a boundary pixel is matched when the other mask has one within a
 disc whose radius is 0.8 % of the image's diagonal, rounded up.

@@ -1,4 +1,7 @@
-"""Dense features: an image enlarged to two windows on its short side, and looked at in tiles (protocol 3.7)."""
+"""Dense features: an image enlarged to two windows on its short side, and looked at in tiles.
+
+The tiling of paper section 5.3 and its appendix B.4, to the sizes and the order of the paper's code.
+"""
 
 from __future__ import annotations
 

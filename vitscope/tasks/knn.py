@@ -1,8 +1,8 @@
-"""k-NN classification: every image of val by the votes of its nearest images of train (protocols 4.1; paper section 6).
+"""k-NN classification: every image of val by the votes of its nearest images of train (paper section 6.1).
 
-Features are the tokens of a block's output before the final norm, as in the reference; DINO's own protocol takes them
-after it. Both protocols compute the same first place. Among the first five, `corrected` counts only classes that have a
-neighbour; `paper` fills up with classes without any, in their order, as the reference does.
+Features are the tokens of a block's output before the final norm, as in the paper's code; DINO's own evaluation takes
+them after it. Both protocols compute the same first place. Among the first five, `corrected` counts only classes that
+have a neighbour; `paper` fills up with classes without any, in their order, as the paper's code does.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
-"""From keypoints of one image to the points of another that resemble them, and how often that is right (protocol 4.4).
+"""From keypoints of one image to points of another that resemble them, and how often that is right (paper section 6.2).
 
-Two ways to find a point, both from the similarities of tokens (the reference enlarges the tokens of both images to all
-224 × 224 pixels and compares those; a sum of products can be enlarged as well as its factors, which gives the same):
+Two ways to find a point, both from the similarities of tokens (the paper's code enlarges the tokens of both images to
+224 × 224 pixels and compares all of those; a sum of products can be enlarged as well as its factors, with the same
+result):
 
-* ``pixels``, the paper's: the tokens' similarities, enlarged bilinearly, and the first largest pixel.
+* ``pixels``, as in the paper's code: the tokens' similarities, enlarged bilinearly, and the first largest pixel.
 * ``tokens``: the most similar token, and the middle of its patch.
 
 Coordinates are (x, y) in pixels, 0 at the centre of the first pixel.
@@ -67,7 +68,7 @@ class Grid:
     def weights(self, points: np.ndarray) -> Tensor:
         """float32 (n, rows × columns): what each token adds to the enlarged map at points (n, 2).
 
-        Points are rounded to the nearest pixel and kept on the canvas (the reference cuts x, and leaves it: Q35).
+        Points are rounded to the nearest pixel and kept on the canvas (the paper's code cuts x, and may leave it by y).
         """
         x, y = np.rint(points).astype(np.int64).T
         down = _bilinear(self.rows, self.patch[0])[y.clip(0, self.rows * self.patch[0] - 1)]

@@ -1,4 +1,4 @@
-"""Labels handed on from frame to frame by the likeness of tokens (protocol 4.3, after DINO's evaluation on DAVIS).
+"""Labels handed on from frame to frame by the likeness of tokens (paper section 6.2, after DINO's evaluation on DAVIS).
 
 A token of a frame takes the mean of the labels of the few tokens that it resembles most: near it in the first frame and
 in the frames just before. The labels stay soft on their way.
@@ -73,7 +73,7 @@ def first_mask(mask: np.ndarray, rows: int, columns: int, channels: int | None) 
     """float32 (rows, columns, channels): one channel for the background and each id, 1 where a token has that id.
 
     `mask` is uint8 (H, W), resized to the tokens by nearest neighbour. Without `channels` there are as many as the
-    small mask needs, as in the reference; an object that it lost is then not followed (Q38).
+    small mask needs, as in the paper's code; an object that it lost is then not followed.
     """
     small = np.asarray(Image.fromarray(mask).resize((columns, rows), Image.Resampling.NEAREST))
     return (small[..., None] == np.arange(int(small.max()) + 1 if channels is None else channels)).astype(np.float32)
@@ -83,8 +83,8 @@ def decide(mask: Tensor, patch: tuple[int, int], size: tuple[int, int]) -> np.nd
     """uint8 (H, W) of object ids from a soft mask (rows, columns, channels); `size` is (H, W).
 
     Enlarged by the patch (bilinear), every channel stretched to 0 … 1 over the frame, the largest channel of every
-    pixel, and that resized by nearest neighbour. A channel that is the same everywhere stays as it is; the reference
-    divides it by 0.
+    pixel, and that resized by nearest neighbour. A channel that is the same everywhere stays as it is; the paper's
+    code divides it by 0.
     """
     large = F.interpolate(mask.movedim(-1, 0)[None], scale_factor=tuple(map(float, patch)), mode="bilinear")[0]
     low, high = large.amin((1, 2), keepdim=True), large.amax((1, 2), keepdim=True)

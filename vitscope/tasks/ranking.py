@@ -5,7 +5,7 @@
     medium       easy, hard     junk
     hard         hard           junk, easy
 
-Average precision is the area under the precision-recall curve by trapezoids (protocols 4.2).
+Average precision is the area under the precision-recall curve by trapezoids, as in their own evaluation (revisitop).
 """
 
 from __future__ import annotations

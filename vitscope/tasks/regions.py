@@ -1,4 +1,4 @@
-"""Objects and parts in the features of every layer: what k-means finds of them (paper section 5, protocol 3.6).
+"""Objects and parts in the features of every layer: what k-means finds of them (paper section 5.3, Fig. 8).
 
 A region's vector is the mean of the tokens that its mask covers, weighted by how much of it lies on each. Tokens are
 those of the dense tiling, which sees the whole image, or those of one crop; both are block outputs before the final
@@ -23,7 +23,7 @@ from vitscope.tasks import Array, Asked, Measured, Option, Outcome, State, dense
 from vitscope.tasks.clustering import SCORES, STARTS, kmeans, scores
 
 UNIT = 32  # images
-CLUSTERS = 80  # the paper's, for objects and for parts (quirk Q19)
+CLUSTERS = 80  # as in the paper's code, of objects and of parts, though there are 40 kinds of parts
 SEED = 0
 
 
@@ -108,7 +108,7 @@ class Regions:
         return Outcome(arrays, used, notes=tuple(notes))
 
     def _kept(self, image: MaskedImage) -> list[Any]:
-        """The regions that count; the paper's code leaves out those whose first ring is no polygon (Q18)."""
+        """The regions that count; the paper's code leaves out those whose first ring is no polygon."""
         return [region for region in image.regions if not self._paper or starts_with_polygon(region)]
 
     def _tokens(

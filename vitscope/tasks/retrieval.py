@@ -1,4 +1,4 @@
-"""Image retrieval on the revisited Oxford and Paris sets (paper section 6, protocols 4.2; arXiv 1803.11285).
+"""Image retrieval on the revisited Oxford and Paris sets (paper section 6.1; the sets: arXiv 1803.11285).
 
 A query ranks the whole database by the dot product of CLS tokens of unit length; of two equal products the image that
 comes first in the database stands first. Features come before the final norm, at one scale, without whitening.
@@ -20,7 +20,7 @@ from vitscope.tasks import Array, Asked, Option, Outcome, VectorsOfSet
 from vitscope.tasks.nearest import SIZES, unit_rows
 from vitscope.tasks.ranking import DIFFICULTIES, KS, Scores, score
 
-THUMBNAIL = 224  # px, the long side that the reference shrinks every image to before anything else
+THUMBNAIL = 224  # px, the long side that the paper's code shrinks every image to before anything else
 
 
 class Retrieval:
@@ -29,7 +29,7 @@ class Retrieval:
     version: ClassVar[int] = 1
     options: ClassVar[Mapping[str, Option]] = {
         "crop-query": Option(False, "queries cropped to their box, as the data set's authors ask; the paper did not"),
-        "native": Option(False, "images not shrunk to a long side of 224 pixels first, as the reference does"),
+        "native": Option(False, "images not shrunk first; the paper's code shrinks them to a long side of 224 pixels"),
         "tokens": Option("cls", "the CLS token, or the mean over all patches", ("cls", "spatial")),
     }
     best: ClassVar[tuple[str, str]] = ("map-medium", "max")

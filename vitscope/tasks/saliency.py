@@ -1,8 +1,9 @@
 """Where heads look against where the objects are: IoU of thresholded attention with masks (paper section 4.4, Fig. 5).
 
-Three maps of a head over the patches (protocol 2.9): `cls`, what CLS attends to; `spatial`, the sum over all patches
-as queries; `centre`, what the patch in the middle attends to. A map's foreground is the smallest set of patches that
-holds the given share of its mass; the ground truth's are all patches that a mask touches.
+Three maps of a head over the patches: `cls`, what CLS attends to; `spatial`, the sum over all patches as queries;
+`centre`, what the patch in the middle attends to (the paper's code has it, its figure does not). A map's foreground is
+the smallest set of patches that holds the given share of its mass; the ground truth's are all patches that a mask
+touches.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ HELD = 1 << 26  # numbers of attention at once
 def top_mass(maps: np.ndarray, mass: float) -> np.ndarray:
     """bool (..., P): the smallest set of the largest entries of each map (..., P) whose share of its sum is ≥ `mass`.
 
-    As in the reference: ascending, the entries from which on the running sum is above 1 − mass. Of equal entries at
+    As in the paper's code: ascending, the entries from which on the running sum is above 1 − mass. Of equal entries at
     the border the later ones are in the set. A map of zeros has an empty set.
 
     >>> top_mass(np.array([.05, .10, .15, .30, .40]), .6)
@@ -49,7 +50,11 @@ def top_mass(maps: np.ndarray, mass: float) -> np.ndarray:
 
 
 def merged(maps: np.ndarray) -> np.ndarray:
-    """The heads' maps (..., H, P) as one (..., P): the mean of maps that each sum to 1 (Q5)."""
+    """The heads' maps (..., H, P) as one (..., P): the mean of maps that each sum to 1.
+
+    The paper's code does so for `cls` and `centre`; for `spatial` it adds the maps up as they are, so that heads that
+    give less to CLS count for more.
+    """
     total = maps.sum(-1, dtype=np.float64, keepdims=True)
     return (maps / np.where(total > 0, total, 1)).mean(-2)
 
@@ -62,9 +67,9 @@ def iou(found: np.ndarray, truth: np.ndarray) -> np.ndarray:
 def foreground(image: MaskedImage, grid: tuple[int, int], *, threshold: float, first_ring: bool) -> np.ndarray | None:
     """bool (P,): the patches on the objects of an image's centre crop, of a `grid` of (rows, columns); None if none.
 
-    Without a threshold, every patch that any region still touches after it is scaled down to the patches (2.9, Q7);
+    Without a threshold, every patch that any region still touches after it is scaled down to the patches;
     with one, the patches more than that share of which lies on the objects together. `first_ring` leaves out regions
-    whose first ring is too short, as the reference does (Q18).
+    whose first ring is too short. The paper's code does so, and has no threshold.
     """
     regions = [region for region in image.regions if not first_ring or masks.starts_with_polygon(region)]
     drawn = [masks.mask(region, image.height, image.width) for region in regions]
@@ -178,7 +183,8 @@ class Saliency:
 
     def compute(self, states: Iterable[State]) -> Outcome:
         """`iou` (mode, layer, head): mean over images. The best head both ways, (mode, layer) each: `oracle` takes the
-        best of every image (the paper's figure), `fixed` the one that is best on average (Q6). `merged` (mode, layer).
+        best of every image (Fig. 5, by the paper's code), `fixed` the one that is best on average. `merged` (mode,
+        layer).
         `best-head` (layer,) is the protocol's way for the first mode. Raises DataError if no image could be used.
         """
         total: State = {}

@@ -1,4 +1,4 @@
-"""SPair-71k: keypoints found again in another picture of the same kind of thing (protocol 4.4, B4)."""
+"""SPair-71k: keypoints found again in another picture of the same kind of thing (paper section 6.2, Fig. 10 right)."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ SEED = 42
 def drawn(category: str, pairs: Sequence[Pair], count: int) -> list[Pair]:
     """`count` pairs of a category, drawn with replacement; 0: all, in order.
 
-    The draw depends on the category and its pairs alone, not on what else there is (Q34; the reference's depends on
-    the order of folders). NumPy promises that this generator never changes.
+    The draw depends on the category and its pairs alone, not on what else there is (in the paper's code it depends
+    on the order of folders as well). NumPy promises that this generator never changes.
     """
     if not count:
         return list(pairs)

@@ -1,4 +1,4 @@
-"""Weighted votes of the nearest neighbours (protocols 4.1; DINO, arXiv 2104.14294, section 4.1)."""
+"""Weighted votes of the nearest neighbours (paper section 6.1, after DINO's evaluation: arXiv 2104.14294)."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def hits(
     """How many queries have their class first, and among the first min(5, K), by the votes of K neighbours.
 
     `neighbours_QK` are the classes of the neighbours. `empty` lets a class without a single neighbour be among the
-    first five, as the reference does: with few classes nearly every answer is then right.
+    first five, as the paper's code does: with few classes nearly every answer is then right.
     """
     scores_QC = class_scores(similarity_QK, neighbours_QK, classes, temperature)
     place_Q = ranks(scores_QC, labels_Q)

@@ -27,10 +27,10 @@ def view(run: Run, options: Options) -> View:
 
     Nothing is renormalised: attention to patches sums to 1 minus what goes to the prefix. Besides cls, spatial and a
     patch, the query may be all, the mean over all tokens, or pure, the mean over patches of rows without the prefix
-    that are renormalised to 1 (the four averages of protocol 2.1). With `options.image`, of that image of the gallery
-    instead of the mean over images. The name of any token before the patches is a query too ("dist", "reg1"). In a
-    model without CLS another token stands in for it, which a note says. Unit 1. Raises ViewError for a layer, head,
-    query, image or tokens that do not exist, NotMeasured without the attention or the gallery.
+    that are renormalised to 1 (as the paper's code has these four averages). With `options.image`, of that image of
+    the gallery instead of the mean over images. The name of any token before the patches is a query too ("dist",
+    "reg1"). In a model without CLS another token stands in for it, which a note says. Unit 1. Raises ViewError for a
+    layer, head, query, image or tokens that do not exist, NotMeasured without the attention or the gallery.
     """
     chosen = select(run, options, "attention", uses=("query", "image", "tokens"))
     asked = (options.query or "spatial").strip().lower()

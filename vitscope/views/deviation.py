@@ -1,4 +1,4 @@
-"""`show deviation`: how much heads differ, and how much queries differ (protocol 2.5)."""
+"""`show deviation`: how much heads differ, and how much queries differ, as the paper's code measures it."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ TOKENS = ("all", "spatial", "cls")
 
 
 def blocks(run: Run, metric: str, array: str) -> Blocks:
-    """The blocks of one array, memory-mapped; with their ranges in protocol paper.
+    """The blocks of one array, memory-mapped; with their ranges if they are of `--protocol paper`.
 
     Raises NotMeasured, ViewError for CLS of a model that has none, DamagedError for arrays that do not fit together.
     """

@@ -1,4 +1,4 @@
-"""`show offset`: in which direction every head looks on average (paper section 4.2, protocol 2.4)."""
+"""`show offset`: in which direction every head looks on average (offset heads: paper section 4.2, Fig. 3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`show residual`: how much of the stream each branch changes (appendix on residual connections, protocol 3.4)."""
+"""`show residual`: how much of the stream each branch changes (paper, appendix D.4)."""
 
 from __future__ import annotations
 

@@ -193,7 +193,7 @@ class Beit(nn.Module):
 
     @staticmethod
     def _index() -> Tensor:
-        """Row of the table for every (query, key), from protocols 1.3, pair by pair."""
+        """Row of the table for every (query, key), as BEiT's own code numbers them, pair by pair."""
         span = 2 * GRID - 1
         index = torch.zeros(TOKENS, TOKENS, dtype=torch.long)
         for query in range(GRID * GRID):

@@ -1,4 +1,4 @@
-"""BEiT's pre-trained checkpoint: one table of relative positions that all blocks share (protocols 1.3).
+"""BEiT's pre-trained checkpoint: one table of relative positions that all blocks share.
 
 timm keeps a table in every block, so each gets a copy. Which row belongs to which pair of tokens is computed anew.
 """

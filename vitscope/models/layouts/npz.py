@@ -1,4 +1,4 @@
-"""Google's JAX checkpoints of "How to train your ViT?" (.npz), as in protocols 1.2 and timm's flax reader.
+"""Google's JAX checkpoints of "How to train your ViT?" (.npz), read as timm reads them.
 
 Kernels are (in, out), (height, width, in, out) for the patches, (width, heads, head width) for query, key and value,
 and (heads, head width, width) for the output projection.

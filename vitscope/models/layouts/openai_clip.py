@@ -1,4 +1,4 @@
-"""OpenAI's CLIP: the image tower `visual.*` of an archive or a state dict (protocols 1.2); open_clip writes it too."""
+"""OpenAI's CLIP: the image tower `visual.*` of an archive or a state dict; open_clip writes it too."""
 
 from __future__ import annotations
 
