@@ -1,6 +1,6 @@
 """Offset: in which direction patches look on average, as the paper's code measures it.
 
-Heads with a large one are the offset heads of paper section 4.2.
+The offset heads of paper section 4.2 have a large one.
 """
 
 from __future__ import annotations
