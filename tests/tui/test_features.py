@@ -90,9 +90,10 @@ def test_the_cursor_walks_rows_of_one_model_and_columns_of_the_other():
 def test_m_goes_round_the_models_and_keeps_the_place():
     state = walk(at("cka", column=2), "m")
     assert state.features.other == "two"
-    assert walk(replace(state, features=replace(state.features, column=4)), "m").features == Features(
-        other="one", column=2
-    )
+    deep = replace(state, features=replace(state.features, column=4))
+    assert walk(deep, "m").features == Features(other="one", column=4)  # of three layers, of which the last is shown
+    assert walk(deep, "m", "h").features.column == 1
+    assert walk(deep, "m", "m").features.column == 4
     assert walk(at("cka"), "M").features.other == "two"
     alone = press(at("cka"), "m", replace(FACTS, candidates=FACTS.candidates[:1]))
     assert "no other model" in alone.message
@@ -107,7 +108,7 @@ def test_x_turns_the_matrix_around():
 
 def test_from_all_models_to_two_of_them_to_heads():
     state = walk(at("cka"), "A", "l")
-    assert (state.features.across, state.features.pair) == (True, (0, 1))
+    assert (state.features.across, state.features.pair) == (True, ("one", "two"))
     state = walk(state, "j", "j", "enter")
     assert (state.run, state.features.other, state.features.across) == ("two", "two", False)
     assert walk(state, "enter").view == "overview"
@@ -187,8 +188,8 @@ def test_a_matrix_turned_around_is_not_computed_again(person):
 
 
 def test_all_models_are_entered_at_the_pair_that_was_looked_at():
-    assert walk(at("cka", other="two"), "A").features.pair == (0, 1)
-    assert walk(at("cka"), "A").features.pair == (0, 0)
+    assert walk(at("cka", other="two"), "A").features.pair == ("one", "two")
+    assert walk(at("cka"), "A").features.pair == ("one", "one")
 
 
 def test_models_of_the_catalog_come_in_its_order_and_others_after_them(tmp_path):

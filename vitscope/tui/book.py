@@ -27,7 +27,7 @@ from vitscope.tui.results import Table, evaluations
 from vitscope.tui.side import MODELS as PEERS
 from vitscope.tui.side import Peer
 from vitscope.tui.similarity import Across, Residual, Similarity
-from vitscope.tui.state import Facts, Known, State
+from vitscope.tui.state import Facts, Known, State, opened
 
 PHOTOGRAPHS = 64  # scaled to the size of a pane
 KEPT = 128 << 20  # bytes; the maps of one query take from a few hundred kilobytes to a few megabytes
@@ -219,7 +219,8 @@ class Book:
         column = self.column(run, state.quantity) if state.quantity != "tag" else None
         if not isinstance(column, Column):
             return ()
-        return tuple(column.values[min(state.layer, run.geometry.layers - 1)].argsort(kind="stable").tolist())
+        layer = opened(state, run.folder.name, run.geometry).layer
+        return tuple(column.values[layer].argsort(kind="stable").tolist())
 
     def candidates(self) -> tuple[Run, ...]:
         """The runs that may be compared with each other, in the order of the catalog, the newer of a model first."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from vitscope.geometry import Geometry
 from vitscope.tui.features import BRANCHES, TOKENS, Candidate
-from vitscope.tui.state import Facts, Move, State, enter
+from vitscope.tui.state import Facts, Move, State, choose, enter, opened
 from vitscope.tui.steps import clamp
 
 
@@ -22,9 +23,8 @@ def row(by: int) -> Move:
         if _on_patches(state):
             return _patch(state, facts, by, 0)
         if state.view == "cka" and state.features.across:
-            i, j = state.features.pair
-            return changed(state, pair=(clamp(i + by, len(facts.candidates)), j))
-        return replace(state, layer=clamp(state.layer + by, facts.geometry.layers)) if facts.geometry else state
+            return _pair(state, facts, by, 0)
+        return choose(state, layer=clamp(state.layer + by, facts.geometry.layers)) if facts.geometry else state
 
     return move
 
@@ -35,13 +35,12 @@ def column(by: int) -> Move:
     def move(state: State, facts: Facts) -> State:
         if _on_patches(state):
             return _patch(state, facts, 0, by)
-        if state.view == "curves":
-            return changed(state, column=clamp(state.features.column + by, facts.longest))
         if state.view == "cka" and state.features.across:
-            i, j = state.features.pair
-            return changed(state, pair=(i, clamp(j + by, len(facts.candidates))))
+            return _pair(state, facts, 0, by)
         other = facts.geometry if state.view == "residual" else _other(state, facts)
-        return changed(state, column=clamp(state.features.column + by, other.layers)) if other else state
+        layers = facts.longest if state.view == "curves" else other.layers if other else 0
+        shown = clamp(state.features.column, layers)  # the column may be one that only a deeper model has
+        return changed(state, column=clamp(shown + by, layers)) if layers else state
 
     return move
 
@@ -56,34 +55,40 @@ def other(by: int) -> Move:
         now = state.features.other if state.features.other in names else state.run
         at = names.index(now) if now in names else 0
         chosen = facts.candidates[(at + by) % len(names)]
-        kept = min(state.features.column, chosen.geometry.layers - 1)
-        return changed(state, other=chosen.name, column=kept, across=False)
+        return changed(state, other=chosen.name, across=False)
 
     return move
 
 
 def swap(state: State, facts: Facts) -> State:
     """Rows become columns."""
-    chosen = _candidate(state.features.other, facts)
+    chosen, other = _candidate(state.features.other, facts), _other(state, facts)
+    layer = min(state.features.column, other.layers - 1) if other else state.layer
+    turned = choose(changed(state, column=state.layer), layer=layer)
     if chosen is None or chosen.name == state.run:
-        return replace(state, layer=state.features.column, features=replace(state.features, column=state.layer))
-    turned = replace(state.features, other=state.run, column=state.layer)
-    return _open(replace(state, layer=state.features.column, features=turned), chosen)
+        return turned
+    return opened(changed(turned, other=state.run), chosen.name, chosen.geometry, facts.geometry)
 
 
-def across(state: State, facts: Facts) -> State:
+def across(state: State, _facts: Facts) -> State:
     """The last layers of all models, from the pair that was looked at on, or all layers of two."""
-    names = [candidate.name for candidate in facts.candidates]
-    i, j = (names.index(name) if name in names else 0 for name in (state.run, state.features.other or state.run))
-    return changed(state, across=not state.features.across, pair=(i, j))
+    here = state.run or ""
+    return changed(state, across=not state.features.across, pair=(here, state.features.other or here))
 
 
 def into(state: State, facts: Facts) -> State:
     """From a pair of models to all of their layers; from a layer to its heads."""
     if state.view != "cka" or not state.features.across or not facts.candidates:
         return enter(state, "overview")
-    i, j = (clamp(at, len(facts.candidates)) for at in state.features.pair)
-    return _open(changed(state, across=False, other=facts.candidates[j].name, column=0), facts.candidates[i])
+    i, j = place(state.features.pair, [candidate.name for candidate in facts.candidates])
+    after, chosen = changed(state, across=False, other=facts.candidates[j].name, column=0), facts.candidates[i]
+    return opened(after, chosen.name, chosen.geometry, facts.geometry)
+
+
+def place(pair: tuple[str, str], names: Sequence[str]) -> tuple[int, int]:
+    """Row and column of a pair of runs among all; the first for what is not there."""
+    row, column = (names.index(name) if name in names else 0 for name in pair)
+    return row, column
 
 
 def tokens(by: int) -> Move:
@@ -162,12 +167,16 @@ def _patch(state: State, facts: Facts, down: int, right: int) -> State:
     if facts.geometry is None:
         return state
     row, column = state.patch or facts.geometry.centre()
-    return replace(state, patch=(clamp(row + down, facts.geometry.rows), clamp(column + right, facts.geometry.columns)))
+    return choose(state, patch=(clamp(row + down, facts.geometry.rows), clamp(column + right, facts.geometry.columns)))
 
 
-def _open(state: State, chosen: Candidate) -> State:
-    """`state` with another run open, its layer as far as that has it."""
-    return replace(state, run=chosen.name, layer=min(state.layer, chosen.geometry.layers - 1))
+def _pair(state: State, facts: Facts, down: int, right: int) -> State:
+    """Another pair of models under the cursor."""
+    names = [candidate.name for candidate in facts.candidates]
+    if not names:
+        return state
+    i, j = place(state.features.pair, names)
+    return changed(state, pair=(names[clamp(i + down, len(names))], names[clamp(j + right, len(names))]))
 
 
 def _candidate(name: str | None, facts: Facts) -> Candidate | None:

@@ -21,7 +21,7 @@ class Features:
     column: int = 0  # layer of that run; on the page of tasks, the layer that is read
     tokens: Tokens = "all"
     across: bool = False  # the last layers of all models, instead of all layers of two
-    pair: tuple[int, int] = (0, 0)  # row and column there
+    pair: tuple[str, str] = ("", "")  # row and column there: folder names of runs; "": the first
     branch: Branch = "attention"  # what a block adds; "tokens": the norms of tokens themselves
     score: str = ""  # what the page of tasks shows; "": the first there is
     alone: bool = False  # there: this number alone, instead of every task beside each other

@@ -102,7 +102,7 @@ def line(by: int) -> Move:
     """Down the list of results."""
 
     def move(state: State, facts: Facts) -> State:
-        return changed(state, at=clamp(state.finding.at + by, len(facts.found)))
+        return changed(state, at=clamp(clamp(state.finding.at, len(facts.found)) + by, len(facts.found)))
 
     return move
 
@@ -144,8 +144,9 @@ def match(by: int) -> Move:
 def at(state: State, facts: Facts, spot: Spot) -> State:
     """The state at a head, perhaps of another model; everything else is kept as far as that has it."""
     from vitscope.tui.side import moved  # noqa: PLC0415
+    from vitscope.tui.state import choose  # noqa: PLC0415
 
     peer = next((peer for peer in facts.peers if peer.name == spot.run), None)
     if peer is not None and facts.geometry is not None and spot.run != state.run:
         state = moved(state, facts.geometry, peer)
-    return replace(state, layer=spot.layer, head=spot.head)
+    return choose(state, layer=spot.layer, head=spot.head)

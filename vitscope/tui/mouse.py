@@ -11,7 +11,7 @@ from vitscope.geometry import Geometry
 from vitscope.tui import comparing, finding, keys, moves, panels, side
 from vitscope.tui.bindings import Binding
 from vitscope.tui.render.surface import Action, Rect, Surface
-from vitscope.tui.state import Facts, Move, State, jumped
+from vitscope.tui.state import Facts, Move, State, choose, jumped
 from vitscope.tui.steps import clamp
 
 INTO = ("open", "zoom", "peer-zoom", "found-into", "into", "task-into", "sheet-into", "picture")
@@ -61,7 +61,7 @@ def head(layer: int, head: int) -> Move:
 
     def move(state: State, facts: Facts) -> State:
         g = facts.geometry
-        return replace(state, layer=min(layer, g.layers - 1), head=min(head, g.heads - 1)) if g else state
+        return choose(state, layer=min(layer, g.layers - 1), head=min(head, g.heads - 1)) if g else state
 
     return move
 
@@ -82,7 +82,7 @@ def peer(number: int, head: int) -> Move:
     def move(state: State, facts: Facts) -> State:
         after = side.numbered(number)(state, facts)
         heads = next((peer.geometry.heads for peer in facts.peers if peer.name == after.run), head + 1)
-        return replace(after, head=min(head, heads - 1))
+        return choose(after, head=min(head, heads - 1))
 
     return move
 
@@ -121,6 +121,6 @@ def _patch(row: int, column: int) -> Move:
 
     def move(state: State, facts: Facts) -> State:
         g = facts.geometry
-        return replace(state, kind="patch", patch=(min(row, g.rows - 1), min(column, g.columns - 1))) if g else state
+        return choose(state, kind="patch", patch=(min(row, g.rows - 1), min(column, g.columns - 1))) if g else state
 
     return move

@@ -8,7 +8,7 @@ from typing import Literal
 from vitscope.derive.query import instead_of_cls
 from vitscope.tui.palettes import RAMPS
 from vitscope.tui.prompt import Purpose, prompt
-from vitscope.tui.state import SCALES, Facts, Move, State, View, enter, instead, opened
+from vitscope.tui.state import SCALES, Facts, Move, State, View, choose, enter, opened
 from vitscope.tui.steps import clamp
 
 Flag = Literal["averaged", "overlay", "small", "log", "received", "corrected", "light", "help"]
@@ -51,14 +51,14 @@ def open_run(state: State, facts: Facts) -> State:
     if not facts.runs or state.cursor >= len(facts.known):
         return state
     run = facts.known[state.cursor]
-    return opened(enter(state, "overview"), run.name, run.geometry)
+    return opened(enter(state, "overview"), run.name, run.geometry, facts.geometry)
 
 
 def layer(by: int) -> Move:
     """Down the layers; every other coordinate stays."""
 
     def move(state: State, facts: Facts) -> State:
-        return replace(state, layer=clamp(state.layer + by, facts.geometry.layers)) if facts.geometry else state
+        return choose(state, layer=clamp(state.layer + by, facts.geometry.layers)) if facts.geometry else state
 
     return move
 
@@ -67,7 +67,7 @@ def head(by: int) -> Move:
     """Along the heads of a layer."""
 
     def move(state: State, facts: Facts) -> State:
-        return replace(state, head=clamp(state.head + by, facts.geometry.heads)) if facts.geometry else state
+        return choose(state, head=clamp(state.head + by, facts.geometry.heads)) if facts.geometry else state
 
     return move
 
@@ -88,7 +88,7 @@ def dot(by: int) -> Move:
         if not facts.geometry or state.layer >= len(facts.order):
             return head(by)(state, facts)
         order = facts.order[state.layer]
-        return replace(state, head=order[clamp(order.index(state.head) + by, len(order))])
+        return choose(state, head=order[clamp(order.index(state.head) + by, len(order))])
 
     return move
 
@@ -103,7 +103,7 @@ def patch(down: int, right: int) -> Move:
         row, column = state.patch or grid.centre()
         if state.kind == "patch":
             row, column = clamp(row + down, grid.rows), clamp(column + right, grid.columns)
-        return replace(state, kind="patch", patch=(row, column))
+        return choose(state, kind="patch", patch=(row, column))
 
     return move
 
@@ -112,12 +112,11 @@ def query(kind: Literal["cls", "spatial", "patch"]) -> Move:
     """Take CLS, the mean of all patches or the patch chosen last as the query."""
 
     def move(state: State, facts: Facts) -> State:
-        if facts.geometry is None:
+        if facts.geometry is None or state.run is None:
             return state
-        after = replace(state, kind=kind, patch=state.patch or facts.geometry.centre())
-        if kind != "cls":
-            return after
-        return replace(after, kind=instead(facts.geometry), message=instead_of_cls(facts.geometry)[1])
+        after = opened(choose(state, kind=kind), state.run, facts.geometry, facts.geometry)
+        after = after if state.patch else replace(after, patch=facts.geometry.centre())
+        return replace(after, message=instead_of_cls(facts.geometry)[1]) if kind == "cls" else after
 
     return move
 

@@ -44,11 +44,10 @@ def patch_of(patch: tuple[int, int], here: Geometry, there: Geometry) -> tuple[i
 
 
 def moved(state: State, here: Geometry, peer: Peer) -> State:
-    """The state in another model, at the same share of its depth's numbering, its heads and its picture."""
+    """The state in another model: the same layer, head and place of the picture, or the nearest there is (`opened`)."""
     from vitscope.tui.state import opened  # noqa: PLC0415 (state holds a Side)
 
-    patch = None if state.patch is None else patch_of(state.patch, here, peer.geometry)
-    return opened(replace(state, patch=patch), peer.name, peer.geometry)
+    return opened(state, peer.name, peer.geometry, here)
 
 
 def model(by: int) -> Move:
@@ -82,16 +81,22 @@ def numbered(number: int) -> Move:
 
 
 def _to(state: State, facts: Facts, here: Peer, there: Peer) -> State:
+    from vitscope.tui.state import Wish, choose  # noqa: PLC0415
+
     assert facts.geometry is not None
     after = moved(state, facts.geometry, there)
-    if state.side.ordered and state.view == "models" and state.head in here.order and there.order:
-        rank = here.order.index(state.head)
-        after = replace(after, head=there.order[min(rank, len(there.order) - 1)])
-    return after
+    if not (state.side.ordered and state.view == "models" and state.head in here.order and there.order):
+        return after
+    rank, last = here.order.index(state.head), len(there.order) - 1
+    if rank == len(here.order) - 1:  # the last may stand in for one that this model lacks
+        rank = max(rank, *(wish.value for wish in state.wishes if wish.name == "rank"), 0)
+    after = choose(after, head=there.order[min(rank, last)])
+    return replace(after, wishes=(*after.wishes, Wish("rank", rank, facts.geometry))) if rank > last else after
 
 
 def along(by: int) -> Move:
     """Along the columns of the page: to the next head, or to the head of the next rank."""
+    from vitscope.tui.state import choose  # noqa: PLC0415
 
     def move(state: State, facts: Facts) -> State:
         here = next((peer for peer in facts.peers if peer.name == state.run), None)
@@ -99,7 +104,7 @@ def along(by: int) -> Move:
             return state
         order = here.order if state.side.ordered and here.order else tuple(range(facts.geometry.heads))
         at = order.index(state.head) if state.head in order else 0
-        return replace(state, head=order[max(0, min(at + by, len(order) - 1))])
+        return choose(state, head=order[max(0, min(at + by, len(order) - 1))])
 
     return move
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
 from vitscope.derive.query import Query, instead_of_cls
 from vitscope.geometry import Geometry
@@ -13,7 +13,7 @@ from vitscope.tui.finding import Finding, Spot
 from vitscope.tui.opening import Opening
 from vitscope.tui.panels import Masks, Panels, Sheet
 from vitscope.tui.prompt import Prompt
-from vitscope.tui.side import Peer, Side
+from vitscope.tui.side import Peer, Side, patch_of
 
 View = Literal[
     "runs", "overview", "layer", "head", "image", "images", "distance", "saliency", "models", "find", "cka", "residual",
@@ -58,6 +58,17 @@ class Facts:
     searchable: tuple[str, ...] = ()  # numbers that a query may name, where they are known
 
 
+class Wish(NamedTuple):
+    """A coordinate as it was chosen in a model that has it, while the open one shows the nearest that it has.
+
+    Wishes for "layer", "head", "kind" and "patch" come from `opened`, those for a "rank" among heads from `side`.
+    """
+
+    name: str
+    value: Any
+    geometry: Geometry  # of that model
+
+
 @dataclass(frozen=True, kw_only=True)
 class State:
     """A place and a way of looking at it. Changing one coordinate keeps all others."""
@@ -70,6 +81,7 @@ class State:
     image: int = 0
     kind: Literal["cls", "register", "spatial", "patch"] = "cls"  # which query token; the first register
     patch: tuple[int, int] | None = None  # the last patch chosen, kept while CLS or the mean are looked at
+    wishes: tuple[Wish, ...] = ()  # coordinates to take up again in a model that has them
     received: bool = False  # attention that the token receives (a column of A) instead of gives (a row)
     averaged: bool = False  # on the image page: the mean over all images instead of this one's attention
     small: bool = False  # on the page of all heads: small maps of all of them, layer by layer, instead of numbers
@@ -133,17 +145,40 @@ def jumped(before: State, after: State) -> State:
     return replace(after, last=replace(before, last=None, prompt=None, message="", help=False, asked=None))
 
 
-def opened(state: State, run: str, geometry: Geometry) -> State:
-    """`state` with another run open: every coordinate is kept as far as the new model has it."""
-    row_column = state.patch
-    if row_column is not None:
-        row_column = min(row_column[0], geometry.rows - 1), min(row_column[1], geometry.columns - 1)
-    kind = instead(geometry) if state.kind in {"cls", "register"} else state.kind
-    return replace(
-        state,
-        run=run,
-        layer=min(state.layer, geometry.layers - 1),
-        head=min(state.head, geometry.heads - 1),
-        patch=row_column,
-        kind=kind,
-    )
+def choose(state: State, **coordinates: object) -> State:
+    """`state` with coordinates that somebody chose; what was wished for in their place is forgotten."""
+    wishes = tuple(wish for wish in state.wishes if wish.name not in coordinates)
+    return replace(state, **{**coordinates, "wishes": wishes})
+
+
+def opened(state: State, run: str, geometry: Geometry, here: Geometry | None = None) -> State:
+    """`state` with another run open, at the same layer, head and query token, or the nearest that its model has.
+
+    What was chosen in a model with more of them is wished for, and taken up in the next model that has it, unless
+    something else was chosen meanwhile. A patch stays over the same place of the picture; `here` is the geometry of the
+    model before, None where the patch is not from another grid.
+    """
+    meant = {name: (getattr(state, name), here or geometry) for name in _NEAREST}
+    meant |= {wish.name: (wish.value, wish.geometry) for wish in state.wishes if wish.name in meant}
+    there = {name: _NEAREST[name](value, of, geometry) for name, (value, of) in meant.items()}
+    differ = {name for name in meant if there[name] != meant[name][0]}
+    if there["patch"] is not None and meant["patch"][1] != geometry:  # where it is in another grid, it may move again
+        differ.add("patch")
+    wishes = tuple(Wish(name, *meant[name]) for name in meant if name in differ)
+    return replace(state, run=run, wishes=wishes, **there)
+
+
+def _patch(patch: tuple[int, int] | None, of: Geometry, there: Geometry) -> tuple[int, int] | None:
+    if patch is None:
+        return None
+    row, column = patch_of(patch, of, there)
+    return min(row, there.rows - 1), min(column, there.columns - 1)
+
+
+_NEAREST: dict[str, Callable[[Any, Geometry, Geometry], Any]] = {
+    "layer": lambda layer, _of, there: min(layer, there.layers - 1),
+    "head": lambda head, _of, there: min(head, there.heads - 1),
+    "kind": lambda kind, _of, there: instead(there) if kind in {"cls", "register"} else kind,
+    "patch": _patch,
+}
+"""A coordinate of one model in another."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from vitscope.store.reader import Run
+from vitscope.tui import comparing
 from vitscope.tui.book import Book
 from vitscope.tui.library import Failure
 from vitscope.tui.render.heat import bar
@@ -66,7 +67,7 @@ def _main(surface: Surface, rect: Rect, state: State, book: Book, run: Run) -> N
     elif isinstance(found, Similarity):
         _layers(surface, below, state, found)
     elif isinstance(found, Across):
-        _models(surface, below, state, found)
+        _models(surface, below, state, found, book)
 
 
 def _title(state: State, book: Book, run: Run, room: int) -> str:
@@ -98,11 +99,10 @@ def _layers(surface: Surface, rect: Rect, state: State, found: Similarity) -> No
     notice(surface, Rect(rect.x, y + 1, rect.width, rect.bottom - y - 1), text)
 
 
-def _models(surface: Surface, rect: Rect, state: State, found: Across) -> None:
+def _models(surface: Surface, rect: Rect, state: State, found: Across, book: Book) -> None:
     short = [_short(name) for name in found.names]
     names = matrix.Names(short, short)
-    count = len(found.names)
-    at = (min(state.features.pair[0], count - 1), min(state.features.pair[1], count - 1))
+    at = comparing.place(state.features.pair, [each.folder.name for each in book.candidates()])
     low = (4 if rect.height >= 12 else 2) + min(3, len(found.reasons))
     y = matrix.draw(surface, Rect(rect.x, rect.y, rect.width, rect.height - low), found.values, names, at)
     y += 1 if rect.bottom - y > 4 else 0
