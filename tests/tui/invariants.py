@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import get_args
 
 from tests.tui.walker import Walker
@@ -33,6 +32,7 @@ def check(walker: Walker) -> None:
     assert 0 <= state.layer < geometry.layers
     assert 0 <= state.head < geometry.heads
     assert state.kind != "cls" or "cls" in geometry.prefix or state.view == "runs"
+    assert {wish.name for wish in state.wishes} <= {"layer", "head", "kind", "patch", "rank"}
     if state.patch is not None:
         assert 0 <= state.patch[0] < geometry.rows
         assert 0 <= state.patch[1] < geometry.columns
@@ -52,6 +52,7 @@ def same_place(state: State, walker: Walker) -> None:
     if state.view not in {"image", "images"} or 0 <= state.image < images:
         assert again.view == state.view
     if state.view != "runs":
-        kept = ("run", "layer", "head", "quantity", "query")
+        kept = ("run", "layer", "head", "patch", "quantity", "query", "overlay", "features", "side", "panels")
         assert [getattr(again, name) for name in kept] == [getattr(state, name) for name in kept]
-        assert replace(again.features, other=None) == replace(state.features, other=None, pair=again.features.pair)
+        kept = ("query", "like", "everywhere", "at")
+        assert [getattr(again.finding, name) for name in kept] == [getattr(state.finding, name) for name in kept]

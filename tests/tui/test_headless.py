@@ -8,10 +8,13 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from tests.tui import zoo
+from tests.tui.walker import Walker
 from vitscope.cli.app import app
 from vitscope.errors import StoreError, ViewError
 from vitscope.tui.headless import screenshot
 from vitscope.tui.palettes import theme
+from vitscope.tui.place import spelled
 from vitscope.tui.render.surface import Surface
 from vitscope.tui.render.svg import MARGIN, TALL, WIDE, svg
 
@@ -79,6 +82,26 @@ def test_keys_lead_to_a_page_and_all_of_it_is_there(cache, tmp_path):
     assert "…" not in text.replace("atten…", "")
     assert len(text.splitlines()) == 24
     assert max(map(len, text.splitlines())) <= 80
+
+
+@pytest.fixture(scope="module")
+def everything(tmp_path_factory):
+    return zoo.write(tmp_path_factory.mktemp("zoo"))
+
+
+@pytest.mark.parametrize(
+    "presses",
+    [
+        "f j j", "D A", "D A A", "= . p m d s", "C A l j", "C m j l", "enter i w", "I w", "U v v", "R l j s", "X j j j",
+        "B v v l j", "T 1 j l", "z c r \\", "enter l l c x",
+    ],
+)  # fmt: skip
+def test_a_place_is_the_page_that_its_keys_lead_to(everything, tmp_path, presses):
+    person = Walker(everything)
+    state = person.press("enter", *presses.split())
+    assert state.message == ""
+    place = spelled(state, person.book.known())
+    assert shoot(everything, tmp_path / "a.txt", place=place) == person.page(120, 40, "truecolor") + "\n", place
 
 
 def test_the_same_cache_and_keys_give_the_same_bytes(cache, tmp_path):

@@ -28,7 +28,7 @@ def browse(
         str | None,
         typer.Argument(
             metavar="PLACE",
-            help="Where to start: MODEL, MODEL/LAYER or MODEL/LAYER/HEAD, then @VIEW.",
+            help="Where to start: MODEL, MODEL/LAYER or MODEL/LAYER/HEAD, then @VIEW; y copies the place one is at.",
             autocompletion=run_names,
         ),
     ] = None,
