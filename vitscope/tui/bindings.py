@@ -39,6 +39,7 @@ FIND: tuple[View, ...] = ("find",)
 MAPS: tuple[View, ...] = (*IN_RUN, *FIND)
 RESULTS: tuple[View, ...] = ("results",)
 LAYERED: tuple[View, ...] = (*IN_RUN, *RESIDUAL)
+OF_MODEL: tuple[View, ...] = (*LAYERED, *INFO)
 WITH_RUN: tuple[View, ...] = (*MAPS, *FEATURES, *RESULTS, *INFO)
 
 
@@ -100,11 +101,11 @@ BINDINGS: tuple[Binding, ...] = (
         Binding("peer-up", ("k", "up"), "k ↑", "previous model", MODELS, side.model(-1)),
         Binding("peer-zoom", ("enter",), "⏎", "look into this head", MODELS, moves.go("head"), "zoom in"),
         Binding("compare", ("=",), "=", "all models side by side, and back", IN_RUN, side.toggle, "compare"),
-        Binding("next-model", ("m",), "m", "the next model, same place", IN_RUN, side.model(1)),
-        Binding("previous-model", ("M",), "M", "the model before, same place", IN_RUN, side.model(-1)),
+        Binding("next-model", ("m",), "m", "the next model, same place", OF_MODEL, side.model(1)),
+        Binding("previous-model", ("M",), "M", "the model before, same place", OF_MODEL, side.model(-1)),
         *(
             Binding(
-                f"model-{n}", (str(n),), "1 … 9", "that model, same place" if n == 1 else "", IN_RUN, side.numbered(n)
+                f"model-{n}", (str(n),), "1 … 9", "that model, same place" if n == 1 else "", OF_MODEL, side.numbered(n)
             )
             for n in range(1, side.MODELS + 1)
         ),
