@@ -36,6 +36,29 @@ def at_head(cache, model):
     return walker
 
 
+def test_the_line_at_the_top_says_what_is_under_the_cursor_as_its_width_allows(tmp_path):
+    """Whether a part is there depends on nothing but the width, so that none comes and goes while one walks."""
+    synthetic.write(tmp_path, layers=12, heads=12, grid=(2, 2), model="twelve", images=1, gallery=0, classes=())
+    walker = Walker(tmp_path)
+    lines = []
+    for keys in (("enter",), ("G", "$"), ("space",)):
+        walker.press(*keys)
+        lines.append([walker.page(width, 12).splitlines()[0].rstrip() for width in range(40, 101, 3)])
+    for first, last, patch in zip(*lines, strict=True):
+        parts = [
+            [what in line for what in ("all heads", " · layer ", " · head ", "1 image")]
+            for line in (first, last, patch)
+        ]
+        assert parts[0] == parts[1] == parts[2]
+        assert ("CLS" in first, "CLS" in last) == ("patch" in patch, "patch" in patch)
+        assert "…" not in first[14:]
+    first, last, patch = (row[-1] for row in lines)
+    assert "twelve › all heads · layer 1 · head 1 · CLS " in first
+    assert "twelve › all heads · layer 12 · head 12 · CLS " in last
+    assert "twelve › all heads · layer 12 · head 12 · patch 1,1 " in patch
+    assert [line.endswith(" · 1 image") for line in (first, last, patch)] == [True] * 3
+
+
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("model", GRIDS)
 def test_map_aaam_numbers_and_tags_are_there_at_every_size(shapes, model, size):

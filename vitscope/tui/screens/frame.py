@@ -23,7 +23,17 @@ from vitscope.tui.state import State, View
 KEY_OF = {look: key for key, look in LOOKS.items()}
 LEADS: tuple[tuple[str, View], ...] = ((r"(layer |L)\d+( H\d+)?", "layer"), (r"(head |H)\d+", "head"))
 BOX = 24  # columns that a box needs at least
+QUERIES = {"cls": "CLS", "register": "register", "spatial": "mean"}  # query tokens that are no patch
 NAME, LAST = 7, 16  # cells that the first and the last part of the line at the top keep at least
+ALSO: dict[View, tuple[str, ...]] = {
+    "overview": ("place", "query"),
+    "layer": ("head", "query"),
+    "models": ("head", "query"),
+    **dict.fromkeys(("head", "image", "images"), ("query",)),
+    **dict.fromkeys(("distance", "saliency"), ("place",)),
+    **dict.fromkeys(("cka", "residual"), ("layer",)),
+}
+"""What is under the cursor of a page and not among its crumbs; it stands behind them where there is room."""
 
 
 def body(surface: Surface) -> Rect:
@@ -57,8 +67,30 @@ def header(surface: Surface, state: State, book: Book) -> None:
         view = _leads(crumb, first=i == 0)
         if view and view != state.view != "runs" and run is not None and not state.help:
             surface.spot(Rect(left, 0, x - left, 1), moves.go(view))
+    if run is not None and not state.help:
+        _also(surface, Rect(x, 0, surface.width - x - (cell_len(about) + 3 if about else 1), 1), state, run)
     if about:
         surface.write(surface.width - cell_len(about) - 1, 0, about, theme.dim)
+
+
+def _also(surface: Surface, rect: Rect, state: State, run: Run) -> None:
+    """What is under the cursor, as many parts as fit; each has room for its longest, so that none comes and goes."""
+    g, (row, column) = run.geometry, state.patch or (0, 0)
+    patch = f"patch {row + 1},{column + 1}"
+    layer, head = f"layer {state.layer + 1}", f"head {state.head + 1}"
+    parts = {
+        "layer": (layer, f"layer {g.layers}"),
+        "head": (head, f"head {g.heads}"),
+        "place": (f"{layer} · {head}", f"layer {g.layers} · head {g.heads}"),
+        "query": (QUERIES.get(state.kind, patch), f"patch {g.rows},{g.columns}"),
+    }
+    x, room = rect.x, rect.width
+    names = () if state.view == "cka" and state.features.across else ALSO.get(state.view, ())
+    for text, longest in (parts[name] for name in names):
+        room -= cell_len(f" · {longest}")
+        if room < 0:
+            return
+        x = surface.write(x, rect.y, f" · {text}", surface.theme.dim)
 
 
 def _about(state: State, book: Book, run: Run) -> str:
