@@ -12,7 +12,7 @@ from tests.tui.test_app import page, press, settled
 from vitscope.tui import clipboard, memory
 from vitscope.tui.app import Browser
 from vitscope.tui.memory import Memory, recall, remember
-from vitscope.tui.start import left
+from vitscope.tui.start import browse, left
 from vitscope.tui.state import State
 
 
@@ -57,6 +57,18 @@ def test_the_browser_starts_where_it_was_left(cache):
     state = left(cache, State())
     assert (state.view, state.layer, state.head, state.patch) == ("head", 2, 1, (1, 3))
     assert (state.palette, state.light) == ("cividis", True)
+
+
+def test_a_theme_that_is_asked_for_stands_above_the_one_that_was_left(cache, monkeypatch):
+    seen = []
+    monkeypatch.setattr(Browser, "run", lambda self, **_: seen.append(self.state.light))
+    for name in ("ESCDELAY", "TEXTUAL_FPS", "TEXTUAL_ANIMATIONS"):  # which starting would set for all tests
+        monkeypatch.setenv(name, "none")
+    remember(cache, Memory("@runs", light=True))
+    for light in (None, False):
+        with pytest.raises(SystemExit):
+            browse(cache, light=light)
+    assert seen == [True, False]
 
 
 @pytest.mark.parametrize("place", ["gone/1/1@head", "small/9@head", "small@nowhere", "small?q=x"])

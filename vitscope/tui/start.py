@@ -41,6 +41,7 @@ def browse(
     state = replace(starting(cache, place), light=usual)
     if place is None and not fresh:
         state = left(cache, state)
+        state = state if light is None else replace(state, light=light)
     state = replace(state, queries=memory.queries())
     saved = state.queries
     clicks = config.get("mouse") != "off" if mouse is None else mouse
