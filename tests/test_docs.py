@@ -1,24 +1,34 @@
-"""The pages in docs/ are of this version: their links lead somewhere, and the table of keys is that of the code.
+"""The pages in docs/ are of this version: their links lead somewhere, and tables of keys and places are the code's.
 
-`python -m tests.test_docs` writes docs/keys.md anew.
+`python -m tests.test_docs` writes docs/keys.md and the table of places in docs/browser.md anew.
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
 from tests.pictures import PAGES, STILL, TYPED, WALKED, pictures, times
-from vitscope.tui.bindings import BINDINGS
-from vitscope.tui.place import parse
+from tests.tui.test_keys import FACTS, G
+from vitscope.tui.aspects import ASPECTS
+from vitscope.tui.bindings import BINDINGS, Binding
+from vitscope.tui.keymap import LOOKS, remapped
+from vitscope.tui.keys import press
+from vitscope.tui.place import VIEWS, parse
+from vitscope.tui.side import Peer
+from vitscope.tui.state import State
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 KEYS = DOCS / "keys.md"
+BROWSER = DOCS / "browser.md"
+MADE = re.compile(r"(?<=<!-- made from ASPECTS -->\n).*?(?=\n\n)", re.DOTALL)
 INTRODUCTION = """# Keys of the browser
 
 Made from the table of bindings in `vitscope/tui/bindings.py`. The name stays when a key is changed.
@@ -28,18 +38,75 @@ Made from the table of bindings in `vitscope/tui/bindings.py`. The name stays wh
 """
 
 
+def together() -> list[list[Binding]]:
+    """Bindings by row of the table: those that say nothing go on with the one before, as digits do."""
+    rows: list[list[Binding]] = []
+    for binding in BINDINGS:
+        if binding.about:
+            rows.append([])
+        rows[-1].append(binding)
+    return rows
+
+
 def keys_page() -> str:
     """docs/keys.md as it should be."""
     rows = []
-    for binding in BINDINGS:
-        if binding.about:
-            keys = binding.shown.replace("|", "\\|").replace("\\\\", "\\")
-            rows.append(f"| {keys} | {binding.about} | {', '.join(binding.views)} | `{binding.name}` |\n")
+    for bindings in together():
+        first, last = bindings[0], bindings[-1]
+        keys = " ".join(LOOKS.get(key, key) for key in first.keys)
+        names = f"`{first.name}`"
+        if last is not first:
+            keys, names = f"{keys} … {last.keys[0]}", f"{names} … `{last.name}`"
+        where = "everywhere" if set(first.views) == set(VIEWS) else ", ".join(first.views)
+        rows.append(f"| {keys.replace('|', '&#124;')} | {first.about} | {where} | {names} |\n")
     return INTRODUCTION + "".join(rows)
 
 
 def test_the_table_of_keys_is_that_of_the_code():
     assert KEYS.read_text() == keys_page(), "python -m tests.test_docs writes it anew"
+
+
+def test_every_key_and_every_name_is_in_the_table_of_keys():
+    rows = [line.split(" | ") for line in KEYS.read_text().splitlines() if line.startswith("| ")][1:]
+    listed = {row[3].removesuffix(" |"): row[0].removeprefix("| ").split() for row in rows}
+    for bindings in together():
+        names = " … ".join(dict.fromkeys(f"`{binding.name}`" for binding in (bindings[0], bindings[-1])))
+        if len(bindings) == 1:
+            assert listed[names] == [LOOKS.get(key, key) for key in bindings[0].keys]
+        else:
+            assert listed[names] == ["1", "…", str(len(bindings))]
+            assert [binding.keys for binding in bindings] == [(str(n + 1),) for n in range(len(bindings))]
+
+
+def places_table() -> str:
+    """What can follow the "?" of a place, as docs/browser.md should have it."""
+    rows = [f"| `{name}` | {aspect.takes} | {aspect.about} |" for name, aspect in ASPECTS.items()]
+    return "\n".join(["| name | value | what for |", "|---|---|---|", *rows])
+
+
+def test_the_table_of_places_is_that_of_the_code():
+    found = MADE.search(BROWSER.read_text())
+    assert found
+    assert found[0] == places_table(), "python -m tests.test_docs writes it anew"
+
+
+def test_every_view_is_among_the_places_with_the_key_that_leads_to_it():
+    section = BROWSER.read_text().partition("\n## Places\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| `([a-z]+)` \| (.*?) \| \[[^]]*\]\(#[a-z-]+\) \|$", section, re.M)
+    assert [view for view, _ in rows] == list(VIEWS)
+    facts = replace(FACTS, peers=(Peer("r", G), Peer("deep", G)))
+    for view, way in rows:
+        key = {"`Enter`": "enter", "`Esc`": "escape"}.get(way, way.strip("`"))
+        start = State(trail=("runs", "results" if view == "overview" else "overview"), run="r")
+        assert press(start, key, facts).view == view
+
+
+def test_the_keys_of_ones_own_that_the_page_shows_are_taken():
+    block = re.search(r"^    \[keys\]\n(?:    .*\n)+", BROWSER.read_text(), re.M)
+    assert block
+    table = tomllib.loads(dedent(block[0]))["keys"]
+    found = {binding.name: " ".join(binding.keys) for binding in remapped(BINDINGS, table, str)}
+    assert {name: found[name] for name in table} == table
 
 
 def anchors_of(page: Path) -> set[str]:
@@ -142,3 +209,4 @@ def test_every_page_of_the_browser_is_described():
 
 if __name__ == "__main__":
     KEYS.write_text(keys_page())
+    BROWSER.write_text(MADE.sub(lambda _: places_table(), BROWSER.read_text()))
