@@ -11,9 +11,10 @@ from typer.testing import CliRunner
 from tests.tui import zoo
 from tests.tui.walker import Walker
 from vitscope.cli.app import app
-from vitscope.errors import StoreError, ViewError
+from vitscope.errors import ConfigError, StoreError, ViewError
+from vitscope.tui import keys
 from vitscope.tui.headless import screenshot
-from vitscope.tui.palettes import theme
+from vitscope.tui.palettes import rgb_of, theme
 from vitscope.tui.place import spelled
 from vitscope.tui.render.surface import Surface
 from vitscope.tui.render.svg import MARGIN, TALL, WIDE, svg
@@ -73,6 +74,36 @@ def test_without_colours_there_are_ink_and_paper_only(cache, tmp_path):
     text = shoot(cache, tmp_path / "a.svg", "enter enter i", NO_COLOR="1")
     fills = {element.get("fill") for element in ElementTree.fromstring(text).iter() if element.get("fill")}
     assert len(fills) == 2
+
+
+def test_colours_are_those_that_are_asked_for(cache, tmp_path):
+    asked = {"truecolor": "truecolor", "256": "256", "16": "16", "mono": "mono", "": "truecolor"}
+    made = {name: shoot(cache, tmp_path / "a.svg", "enter enter i", VITSCOPE_COLORS=name) for name in asked}
+    assert len({*made.values()}) == 4
+    assert made[""] == made["truecolor"] == shoot(cache, tmp_path / "a.svg", "enter enter i", TERM="xterm")
+    assert made["256"] == shoot(cache, tmp_path / "a.svg", "enter enter i", VITSCOPE_COLORS="256", NO_COLOR="1")
+    of_the_terminal = {f"#{rgb_of(code):06x}" for code in range(256)}
+    fills = {
+        name: {element.get("fill") for element in ElementTree.fromstring(text).iter() if element.get("fill")}
+        for name, text in made.items()
+    }
+    assert not fills["truecolor"] <= of_the_terminal
+    assert fills["256"] <= of_the_terminal
+    assert len(fills["256"]) > 20
+    assert len(fills["mono"]) == 2
+
+
+def test_keys_are_those_of_the_settings(cache, tmp_path, monkeypatch):
+    file = tmp_path / "config.toml"
+    monkeypatch.setenv("VITSCOPE_CONFIG", str(file))
+    monkeypatch.setattr(keys, "_table", [*keys._table])
+    file.write_text('[keys]\ndistance = "f5"\n')
+    assert "heads by layer" in shoot(cache, tmp_path / "a.txt", "f5", place="small/1/1").splitlines()[0]
+    assert "head 1" in shoot(cache, tmp_path / "a.txt", "D", place="small/1/1").splitlines()[0]
+    file.write_text('[keys]\nnowhere = "f5"\n')
+    with pytest.raises(ConfigError, match="nothing is called 'nowhere'"):
+        shoot(cache, tmp_path / "b.txt")
+    assert not (tmp_path / "b.txt").exists()
 
 
 def test_keys_lead_to_a_page_and_all_of_it_is_there(cache, tmp_path):

@@ -29,12 +29,11 @@ def detect(environment: Mapping[str, str], tmux: Callable[[], str | None] | None
     >>> detect({"TERM": "xterm-256color", "COLORTERM": "truecolor"})
     'truecolor'
     """
-    asked = _asked(environment, "VITSCOPE_COLORS")
-    for depth in DEPTHS:
-        if asked == depth:
-            return depth
+    wanted = chosen(environment)
+    if wanted is not None:
+        return wanted
     term = environment.get("TERM", "").lower()
-    if environment.get("NO_COLOR") or term in {"", "dumb", "unknown"}:
+    if term in {"", "dumb", "unknown"}:
         return "mono"
     if environment.get("TERM_PROGRAM") == "Apple_Terminal" or any(name.startswith("MOSH") for name in environment):
         return "256"  # both mangle 24-bit colours
@@ -45,6 +44,19 @@ def detect(environment: Mapping[str, str], tmux: Callable[[], str | None] | None
     if claimed or term.endswith("-direct") or any(name in term for name in DIRECT):
         return "truecolor"
     return "256" if "256" in term else "16"
+
+
+def chosen(environment: Mapping[str, str]) -> Depth | None:
+    """The depth that somebody asks for, whatever the terminal: by `VITSCOPE_COLORS`, else by `NO_COLOR`.
+
+    >>> chosen({"VITSCOPE_COLORS": "16", "NO_COLOR": "1"}), chosen({"NO_COLOR": "1"}), chosen({"TERM": "xterm"})
+    ('16', 'mono', None)
+    """
+    asked = _asked(environment, "VITSCOPE_COLORS")
+    for depth in DEPTHS:
+        if asked == depth:
+            return depth
+    return "mono" if environment.get("NO_COLOR") else None
 
 
 def is_light(environment: Mapping[str, str]) -> bool:

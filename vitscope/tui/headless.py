@@ -14,13 +14,14 @@ from textual.pilot import Pilot
 from vitscope.errors import StoreError, ViewError
 from vitscope.store.files import atomic
 from vitscope.store.text import printable, shown
-from vitscope.tui import keys
+from vitscope.tui import colors, keys
 from vitscope.tui.app import Browser
 from vitscope.tui.colors import Depth
 from vitscope.tui.place import starting
 from vitscope.tui.render.surface import Surface
 from vitscope.tui.render.svg import svg
 from vitscope.tui.screens import draw
+from vitscope.tui.start import own_keys
 
 SMALLEST, LARGEST = (20, 6), (500, 200)  # columns and rows of a page
 SUFFIXES = (".svg", ".txt")
@@ -34,16 +35,19 @@ def screenshot(
 ) -> None:
     """Write the page that `presses` lead to as SVG or as text; the same cache and keys give the same bytes.
 
-    `presses` are names of keys with spaces between them; a word that is none is typed letter by letter where a line is
-    being typed. Raises ViewError for keys, a size or a file name that make no sense, StoreError where there is no cache
-    or the file cannot be written, and for what `starting` raises.
+    `presses` are names of keys with spaces between them, those of the user's settings where they change some; a word
+    that is none is typed letter by letter where a line is being typed. Colours are the terminal's finest unless
+    `environment` asks for others. Raises ViewError for keys, a size or a file name that make no sense, ConfigError for
+    settings that make none, StoreError where there is no cache or the file cannot be written, and for what `starting`
+    raises.
     """
     if file.suffix not in SUFFIXES:
         raise ViewError(f"{file.name} should end with .svg for a picture or .txt for text.")
     if not cache.is_dir():
         raise StoreError(f"there is no cache {shown(cache)}: choose another folder with --cache.")
     words, shape = words_of(presses), shape_of(size)
-    depth: Depth = "mono" if environment.get("NO_COLOR") else "truecolor"
+    keys.use(own_keys())
+    depth: Depth = colors.chosen(environment) or "truecolor"
     browser = Browser(cache, replace(starting(cache, place), light=light), depth)
     surface = last_page(browser, words, shape)
     text = (
