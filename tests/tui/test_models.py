@@ -10,6 +10,7 @@ import pytest
 from tests import synthetic
 from tests.tui.walker import Walker
 from vitscope.geometry import Geometry
+from vitscope.tui import beside
 from vitscope.tui.palettes import diverging, luminance, theme
 from vitscope.tui.screens import models
 from vitscope.tui.side import patch_of
@@ -26,7 +27,7 @@ def several(tmp_path_factory):
 
 
 @pytest.fixture
-def beside(several):
+def person(several):
     walker = Walker(several)
     walker.open("one")
     walker.press("=")
@@ -37,21 +38,21 @@ def model(walker):
     return walker.book.run(walker.state).model
 
 
-def test_every_model_on_the_same_images_has_a_row_and_a_number(beside):
-    page = beside.page(120, 40)
+def test_every_model_on_the_same_images_has_a_row_and_a_number(person):
+    page = person.page(120, 40)
     assert [f"{n} {name}" in page for n, name in ((1, "one"), (2, "three"), (3, "two"))] == [True] * 3
-    assert beside.press("=").view == "overview"
+    assert person.press("=").view == "overview"
 
 
-def test_moving_between_models_keeps_layer_head_and_the_place_in_the_picture(beside):
-    beside.press("J", "l", "l", "space")
-    beside.state = type(beside.state)(**{**vars(beside.state), "patch": (3, 1)})
-    beside.press("3")
-    assert (model(beside), beside.state.layer, beside.state.head, beside.state.patch) == ("two", 1, 2, (1, 0))
-    beside.press("M")
-    assert (model(beside), beside.state.patch) == ("three", (3, 1))
-    assert beside.press("m").run == beside.book.listing.run(beside.state.run).folder.name
-    assert model(beside) == "two"
+def test_moving_between_models_keeps_layer_head_and_the_place_in_the_picture(person):
+    person.press("J", "l", "l", "space")
+    person.state = type(person.state)(**{**vars(person.state), "patch": (3, 1)})
+    person.press("3")
+    assert (model(person), person.state.layer, person.state.head, person.state.patch) == ("two", 1, 2, (1, 0))
+    person.press("M")
+    assert (model(person), person.state.patch) == ("three", (3, 1))
+    assert person.press("m").run == person.book.listing.run(person.state.run).folder.name
+    assert model(person) == "two"
 
 
 def test_columns_of_numbers_have_those_of_their_heads_above_where_there_is_room(tmp_path):
@@ -75,51 +76,48 @@ def test_columns_of_numbers_have_those_of_their_heads_above_where_there_is_room(
     assert heads((80, 24)) == []
 
 
-def test_a_number_that_no_model_has_is_said(beside):
-    assert "no model 9" in beside.press("9").message
+def test_a_number_that_no_model_has_is_said(person):
+    assert person.press("9").message == "there is no model 9: 3 were measured on these images"
 
 
-def test_in_order_a_step_goes_to_the_next_rank_and_another_model_keeps_the_rank(beside):
-    beside.press("s", "h", "h", "h", "h", "h")
-    run = beside.book.run(beside.state)
-    order = beside.book.column(run, "distance").values[0].argsort(kind="stable")
-    assert beside.state.head == order[0]
-    assert beside.press("l").head == order[1]
-    beside.press("2")
-    other = beside.book.run(beside.state)
-    assert beside.state.head == beside.book.column(other, "distance").values[0].argsort(kind="stable")[1]
+def test_in_order_a_step_goes_to_the_next_rank_and_another_model_keeps_the_rank(person):
+    person.press("s", "h", "h", "h", "h", "h")
+    run = person.book.run(person.state)
+    order = person.book.column(run, "distance").values[0].argsort(kind="stable")
+    assert person.state.head == order[0]
+    assert person.press("l").head == order[1]
+    person.press("2")
+    other = person.book.run(person.state)
+    assert person.state.head == person.book.column(other, "distance").values[0].argsort(kind="stable")[1]
 
 
 def rows(walker, size=(4, 4)):
     run = walker.book.run(walker.state)
-    peers = walker.book.peers(walker.state, run)
-    runs = models._runs(walker.book, peers, run)
-    made = [models._row(walker.state, walker.book, run, *pair, size) for pair in zip(peers, runs, strict=True)]
-    return models._compared(made, walker.state)
+    return beside.sized(beside.rows(walker.state, walker.book, run), walker.state, size)
 
 
-def test_maps_are_multiples_of_uniform_attention_whatever_the_grid(beside):
-    for row in rows(beside):
-        patches = beside.book.maps(row.state, row.run).patches
+def test_maps_are_multiples_of_uniform_attention_whatever_the_grid(person):
+    for row in rows(person):
+        patches = person.book.maps(row.state, row.run).patches
         g = row.run.geometry
         mean = patches[row.state.layer].mean(axis=(-2, -1)) * g.patches
         assert row.maps.mean(axis=(-2, -1)) == pytest.approx(mean)
         assert row.maps.shape == (g.heads, 4, 4)
 
 
-def test_differences_are_those_of_the_columns_and_columns_that_the_pinned_model_lacks_are_empty(beside):
-    plain = {row.run.model: row.maps for row in rows(beside)}
-    beside.press("p", "d")
-    less = {row.run.model: row.maps for row in rows(beside)}
+def test_differences_are_those_of_the_columns_and_columns_that_the_pinned_model_lacks_are_empty(person):
+    plain = {row.run.model: row.maps for row in rows(person)}
+    person.press("p", "d")
+    less = {row.run.model: row.maps for row in rows(person)}
     assert np.array_equal(less["one"], np.zeros((4, 4, 4)))
     assert np.allclose(less["two"], plain["two"] - plain["one"])
     assert np.allclose(less["three"][:4], plain["three"][:4] - plain["one"])
     assert np.isnan(less["three"][4:]).all()
-    scale = models._scales(beside.state, rows(beside))[0]
+    scale = models._scales(person.state, rows(person))[0]
     most = max(np.nanmax(np.abs(maps)) for maps in less.values())
     assert (scale.low, scale.high) == pytest.approx((-most, most))
-    assert "pinned" in beside.page()
-    assert beside.press("p").side.difference is False
+    assert "pinned" in person.page()
+    assert person.press("p").side.difference is False
 
 
 def test_a_single_model_has_nothing_to_be_compared_with(tmp_path):
@@ -131,9 +129,9 @@ def test_a_single_model_has_nothing_to_be_compared_with(tmp_path):
 
 @pytest.mark.parametrize("depth", ["truecolor", "256", "16", "mono"])
 @pytest.mark.parametrize("size", [(40, 12), (60, 20), (80, 24), (120, 40), (200, 50)])
-def test_it_is_drawn_everywhere(beside, size, depth):
-    beside.press("d", "s")
-    assert len(beside.page(*size, depth).splitlines()) == size[1]
+def test_it_is_drawn_everywhere(person, size, depth):
+    person.press("d", "s")
+    assert len(person.page(*size, depth).splitlines()) == size[1]
 
 
 @pytest.mark.parametrize("light", [False, True])

@@ -50,7 +50,7 @@ PARTS: dict[str, dict[str, st.SearchStrategy]] = {
         "layer": st.integers(0, 2), "head": st.integers(0, 3), "image": st.integers(0, 2),
         "kind": st.sampled_from(["cls", "spatial", "patch"]), "patch": st.none() | patches,
         "quantity": st.sampled_from(NUMBERS), "scale": st.sampled_from(SCALES),
-        **dict.fromkeys(("received", "averaged", "small", "overlay", "log", "corrected"), st.booleans()),
+        **dict.fromkeys(("received", "averaged", "pictured", "small", "overlay", "log", "corrected"), st.booleans()),
     },
     "side": {"pin": runs, "difference": st.booleans(), "ordered": st.booleans()},
     "panels": {

@@ -239,6 +239,10 @@ ASPECTS: dict[str, Aspect] = {
     "corrected": _flag("", "corrected", "head: the AAAM divided by coverage"),
     "overlay": _flag("", "overlay", "image, images: attention over the photograph", usual=True),
     "all-images": _flag("", "averaged", "image: the mean over all images"),
+    "one-image": replace(
+        _flag("", "pictured", "layer, models: attention in the image instead of the mean"),
+        get=lambda state, _known: "yes" if state.pictured and state.image >= 0 else "",
+    ),
     "models": _choice("panels", "every", EVERY, "distance: this model, a plot for each model, a line for each"),
     "mode": _choice("panels", "mode", ("", *MODES), "saliency: whose attention"),
     "masks": _name("panels", "masks", "the folder of an evaluation", "saliency: which masks"),

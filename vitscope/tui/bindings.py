@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import get_args
 
 from vitscope.tui import comparing, exporting, finding, gallery, moves, opening, panels, side
-from vitscope.tui.state import Move, View
+from vitscope.tui.state import PICTURED, Move, View
 
 ALL = 10**6  # further than any model has layers or heads
 
@@ -229,6 +229,7 @@ BINDINGS: tuple[Binding, ...] = (
         Binding("info-first", ("g", "home"), "g", "the first entry", INFO, panels.scroll(-ALL)),
         Binding("info-last", ("G", "end"), "G", "the last entry", INFO, panels.scroll(ALL)),
         Binding("source", ("A",), "A", "this image, or the mean of all", IMAGE, moves.flip("averaged"), "all images"),
+        Binding("one-image", ("A",), "A", "the image looked at, or the mean", PICTURED, moves.source, "one image"),
         Binding(
             "overlay", ("w",), "w", "over the photograph, or without it", OVERLAID, moves.flip("overlay"), "overlay"
         ),

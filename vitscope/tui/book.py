@@ -24,7 +24,6 @@ from vitscope.tui.opening import Shots
 from vitscope.tui.panels import Masks, Sheet
 from vitscope.tui.render.photo import scaled
 from vitscope.tui.results import Table, evaluations
-from vitscope.tui.side import MODELS as PEERS
 from vitscope.tui.side import Peer
 from vitscope.tui.similarity import Across, Residual, Similarity
 from vitscope.tui.state import Facts, Known, State, opened
@@ -98,9 +97,14 @@ class Book:
         """Names of the gallery's images, then of those opened live."""
         return self.images.get(state.run or "", []) + self.shots.names()
 
+    def image(self, state: State) -> str:
+        """The name of the image that is looked at, "" for one that the gallery lacks."""
+        names = self.gallery(state)
+        return names[state.image] if -len(self.shots.paths) <= state.image < len(names) - len(self.shots.paths) else ""
+
     def _unseen(self, state: State, run: Run) -> str:
         """The path of the live image on screen, if the open run's model has not seen it."""
-        path = self.shots.path(state.image) if state.view == "image" else None
+        path = self.shots.path(state.image) if state.view == "image" or state.of_image else None
         return "" if path is None or self.shots.picture(run.folder.name, state.image) else path
 
     def numbers(self, run: Run) -> Numbers | Failure | None:
@@ -204,14 +208,10 @@ class Book:
         )
 
     def peers(self, state: State, run: Run) -> tuple[Peer, ...]:
-        """The models measured on the images of `run`, the newest run of each, in the order of the catalog."""
+        """All models measured on the images of `run`, the newest run of each, in the order of the catalog."""
         same = [each for each in self.candidates() if each.spec.images == run.spec.images and each.model != run.model]
         newest = {each.model: each for each in reversed(same)} | {run.model: run}
         ordered = sorted(newest.values(), key=lambda each: (rank(each.model), each.model))
-        if len(ordered) > PEERS:
-            at = ordered.index(run)
-            first = max(0, min(at - PEERS // 2, len(ordered) - PEERS))
-            ordered = ordered[first : first + PEERS]
         return tuple(Peer(each.folder.name, each.geometry, self._order(state, each)) for each in ordered)
 
     def _order(self, state: State, run: Run) -> tuple[int, ...]:

@@ -16,7 +16,7 @@ from vitscope.tui import queries
 from vitscope.tui.palettes import RAMPS
 from vitscope.tui.place import VIEWS, resolved, spelled, trail
 from vitscope.tui.prompt import Prompt, prompt, remembered
-from vitscope.tui.state import Facts, State, View
+from vitscope.tui.state import Facts, State, View, enter
 
 if TYPE_CHECKING:
     from vitscope.tui.bindings import Binding
@@ -48,7 +48,7 @@ def _view(state: State, facts: Facts, name: str) -> State:
         return replace(state, message=f"open a run first: {name} is a view of one")
     if view in {"image", "images"} and not facts.images:
         return replace(state, message="this run kept no images: measure them with --metrics gallery")
-    return replace(state, trail=trail(view))
+    return replace(enter(state, view), trail=trail(view))
 
 
 def _palette(state: State, _facts: Facts, name: str) -> State:

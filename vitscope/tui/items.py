@@ -20,6 +20,19 @@ def maps(state: State, run: Run, image: int | None = None, shots: Shots | None =
     return Item("maps", run.folder, image=image, query=state.query, flag=state.received, live=live)
 
 
+def pictured(state: State, run: Run, book: Book) -> int | None:
+    """The number that the image of the open run has in `run`, on pages that show one image's attention; else None.
+
+    One that the gallery of `run` lacks has there the number after its last: there is nothing to be read of it.
+    """
+    if not state.of_image:
+        return None
+    if state.image < 0 or run.folder.name == state.run:
+        return state.image
+    theirs = book.images.get(run.folder.name, [])
+    return theirs.index(name) if (name := book.image(state)) in theirs else len(theirs)
+
+
 def crop(state: State, run: Run, shots: Shots) -> Item:
     """The state's image."""
     return Item("picture", run.folder, image=state.image, live=shots.picture(run.folder.name, state.image))

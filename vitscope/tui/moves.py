@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Literal
 
 from vitscope.derive.query import instead_of_cls
+from vitscope.tui.gallery import NONE as NO_IMAGES
 from vitscope.tui.palettes import RAMPS
 from vitscope.tui.prompt import Purpose, prompt
 from vitscope.tui.state import SCALES, Facts, Move, State, View, choose, enter, opened
@@ -126,7 +127,7 @@ def go(view: View) -> Move:
 
     def move(state: State, facts: Facts) -> State:
         if view == "image" and not facts.images:
-            return replace(state, message="this run kept no images: measure with --metrics gallery, or open one with o")
+            return replace(state, message=NO_IMAGES)
         return enter(state, view)
 
     return move
@@ -172,6 +173,13 @@ def flip(flag: Flag) -> Move:
         return replace(state, **{flag: not getattr(state, flag), **turned})
 
     return move
+
+
+def source(state: State, facts: Facts) -> State:
+    """The attention in the image that was looked at, or the mean over all."""
+    if not facts.images:
+        return replace(state, pictured=False, message=NO_IMAGES)
+    return replace(state, pictured=not state.pictured)
 
 
 def scale(state: State, _facts: Facts) -> State:

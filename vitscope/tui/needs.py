@@ -7,10 +7,11 @@ from dataclasses import replace
 
 from vitscope.store.reader import Run
 from vitscope.tui import items, searching
+from vitscope.tui.beside import run_of
 from vitscope.tui.book import Book
 from vitscope.tui.gallery import number_of
 from vitscope.tui.library import Item
-from vitscope.tui.side import moved
+from vitscope.tui.side import moved, window
 from vitscope.tui.state import State, View
 
 WITH_HEADS: tuple[View, ...] = ("overview", "layer", "head", "image", "distance", "models", "saliency")
@@ -35,14 +36,20 @@ def _quantity(state: State, run: Run, book: Book) -> list[Item]:
 
 
 def _models(state: State, run: Run, book: Book) -> list[Item]:
-    """What the page of models shows: of every one its numbers and the maps of its query token."""
+    """What the page of models shows: the maps of the query token of those on it, and the numbers of all of them."""
     wanted = []
-    for peer in book.peers(state, run):
-        other = (book.listing.run(peer.name) if book.listing else None) or run
+    for _, peer in window(book.peers(state, run), state):
+        other = run_of(peer, run, book)
         theirs = state if other is run else moved(state, run.geometry, peer)
-        wanted += [items.maps(theirs, other), Item("numbers", other.folder)]
-        wanted += _quantity(state, other, book)
-    return [*wanted, Item("offsets", run.folder), Item("tags", run.folder)]
+        wanted.append(items.maps(theirs, other, items.pictured(state, other, book), book.shots))
+    return [*wanted, *_numbers(state, run, book), Item("offsets", run.folder), Item("tags", run.folder)]
+
+
+def _numbers(state: State, run: Run, book: Book) -> list[Item]:
+    """The numbers of all models, and whatever else the chosen one is made of."""
+    every = [run_of(peer, run, book) for peer in book.peers(state, run)]
+    slow = [item for other in every for item in _quantity(state, other, book)]
+    return [*(Item("numbers", other.folder) for other in every), *slow]
 
 
 def _find(state: State, run: Run, book: Book) -> list[Item]:
@@ -52,12 +59,8 @@ def _find(state: State, run: Run, book: Book) -> list[Item]:
 
 
 def _every(state: State, run: Run, book: Book) -> list[Item]:
-    """What the page of all models by layer shows: their numbers, and whatever else the chosen one is made of."""
-    wanted = []
-    for peer in book.peers(state, run):
-        other = (book.listing.run(peer.name) if book.listing else None) or run
-        wanted += [Item("numbers", other.folder), *_quantity(state, other, book)]
-    return [*wanted, Item("tags", run.folder)]
+    """What the page of all models by layer shows."""
+    return [*_numbers(state, run, book), Item("tags", run.folder)]
 
 
 def _images(state: State, run: Run, book: Book) -> list[Item]:
@@ -75,11 +78,11 @@ def _heads(state: State, run: Run, book: Book) -> list[Item]:
     masks = items.saliency(state if state.view == "saliency" else None, run, book)
     slow += [masks] if masks else []
     if state.view == "image":
-        maps = items.maps(state, run, None if state.averaged else state.image, book.shots)
+        maps = items.maps(state, run, items.pictured(state, run, book), book.shots)
         return [maps, items.crop(state, run, book.shots), numbers, *slow[1:]]
     if state.view == "head":
         return [items.maps(state, run), numbers, *slow, items.aligned(replace(state, corrected=False), run)]
-    return [numbers, items.maps(state, run), *slow]
+    return [numbers, items.maps(state, run, items.pictured(state, run, book), book.shots), *slow]
 
 
 _PAGES: dict[View, Callable[[State, Run, Book], list[Item]]] = {

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from vitscope.amounts import counted
 from vitscope.derive.aligned import aligned
 from vitscope.derive.heads import profile, tags
 from vitscope.derive.offset import offset
@@ -100,9 +101,7 @@ def _attention(run: Run, image: int | None = None, live: Picture | None = None) 
     if live is not None:
         return live.attention
     shape = (*_heads(run), *[run.geometry.tokens] * 2)
-    if image is None:
-        return _array(run, "attention", "mean", shape)
-    return _of_gallery(run, _array(run, "gallery", "attention", (None, *shape)), image)
+    return _array(run, "attention", "mean", shape) if image is None else _of_gallery(run, "attention", shape, image)
 
 
 def _numbers(run: Run, _item: Item) -> Numbers:
@@ -179,16 +178,16 @@ def _picture(run: Run, item: Item) -> np.ndarray:
     if item.live is not None:
         return np.array(item.live.crop)
     g = run.geometry
-    crops = _array(run, "gallery", "crop", (None, g.rows * g.patch[0], g.columns * g.patch[1], 3))
-    return np.array(_of_gallery(run, crops, item.image or 0))
+    return np.array(_of_gallery(run, "crop", (g.rows * g.patch[0], g.columns * g.patch[1], 3), item.image or 0))
 
 
-def _of_gallery(run: Run, images: np.ndarray, image: int) -> np.ndarray:
-    """One image's part of an array of the gallery; NotMeasured where it holds fewer."""
+def _of_gallery(run: Run, name: str, shape: tuple[int, ...], image: int) -> np.ndarray:
+    """One image's part, of `shape`, of an array of the gallery; NotMeasured where it holds fewer."""
     if image < 0:
         raise NotMeasured(f"{run.model} has not seen this image: o, then enter, runs it.")
+    images = _array(run, "gallery", name, (None, *shape))
     if image >= len(images):
-        raise NotMeasured(f"{run.name} kept {len(images)} images, and none is number {image + 1}.")
+        raise NotMeasured(f"{run.model} kept {counted(len(images), 'image')}, and this one is not among them.")
     return images[image]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,9 @@ if TYPE_CHECKING:
     from vitscope.tui.state import Facts, Move, State
 
 MODELS = 9
-"""Models on the page at most, and digits that lead to them."""
+"""Models that a digit leads to; there may be more."""
+SHOWN = 6
+"""Models on the page at most."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +44,18 @@ def patch_of(patch: tuple[int, int], here: Geometry, there: Geometry) -> tuple[i
     """
     row, column = patch
     return (2 * row + 1) * there.rows // (2 * here.rows), (2 * column + 1) * there.columns // (2 * here.columns)
+
+
+def window(peers: Sequence[Peer], state: State) -> list[tuple[int, Peer]]:
+    """The models on the page, each with its number from 1: those around the open one, and always the pinned one."""
+    names = [peer.name for peer in peers]
+    at = names.index(state.run) if state.run in names else 0
+    first = max(0, min(at - SHOWN // 2, len(names) - SHOWN))
+    places = list(range(first, min(first + SHOWN, len(names))))
+    pinned = names.index(state.side.pin) if state.side.pin in names else at
+    if pinned not in places:
+        places = [pinned, *places[1:]] if pinned < first else [*places[:-1], pinned]
+    return [(place + 1, peers[place]) for place in places]
 
 
 def moved(state: State, here: Geometry, peer: Peer) -> State:

@@ -21,6 +21,8 @@ View = Literal[
 ]  # fmt: skip
 Scale = Literal["head", "layer", "model"]
 SCALES: tuple[Scale, ...] = ("head", "layer", "model")
+PICTURED: tuple[View, ...] = ("layer", "models")
+"""Pages that show the mean over all images, or the attention in the image that was looked at."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,7 @@ class State:
     received: bool = False  # attention that the token receives (a column of A) instead of gives (a row)
     averaged: bool = False  # on the image page: the mean over all images instead of this one's attention
     small: bool = False  # on the page of all heads: small maps of all of them, layer by layer, instead of numbers
+    pictured: bool = False  # on the pages of a layer and of models: attention in the image instead of the mean
     overlay: bool = True  # on the image page: attention over the photograph
     quantity: str = "distance"
     scale: Scale = "head"
@@ -114,6 +117,13 @@ class State:
         return self.trail[-1]
 
     @property
+    def of_image(self) -> bool:
+        """Whether the page shows attention in one image, not the mean over all."""
+        if self.view in PICTURED:
+            return self.pictured
+        return self.view == "images" or (self.view == "image" and not self.averaged)
+
+    @property
     def query(self) -> Query:
         """The query token as `derive` names it, or the first register, which stands in for CLS."""
         if self.kind == "patch" and self.patch is not None:
@@ -126,7 +136,9 @@ Move = Callable[[State, Facts], State]
 
 
 def enter(state: State, view: View) -> State:
-    """Go to `view`; one that is already on the trail is gone back to."""
+    """Go to `view`; one that is already on the trail is gone back to. From an image, its attention is taken along."""
+    if view in PICTURED and state.view in {"image", "images"}:
+        state = replace(state, pictured=state.of_image)
     if view in state.trail:
         return replace(state, trail=state.trail[: state.trail.index(view) + 1])
     return replace(state, trail=(*state.trail, view))

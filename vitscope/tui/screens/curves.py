@@ -96,6 +96,7 @@ def chart_and_key(surface: Surface, rect: Rect, score: Score, shown: Shown) -> t
     beside = rect.width >= wide + 44
     flowing = not beside and rows + 1 > rect.height // 2
     low = 0 if beside else len(tasks.flow(rect.width, score)) + 1 if flowing else rows + 1
+    low = low if low <= rect.height - 3 else max(2, rect.height // 2)  # a line for the plot, and two for its layers
     plot = Rect(rect.x + AXIS, rect.y, rect.width - AXIS - (wide + 3 if beside else 0), rect.height - 2 - low)
     _plot(surface, plot, shown, score)
     if beside:
@@ -103,8 +104,12 @@ def chart_and_key(surface: Surface, rect: Rect, score: Score, shown: Shown) -> t
     below = Rect(rect.x, plot.bottom + 2, rect.width, rect.bottom - plot.bottom - 2)
     if flowing:
         at = min(shown.at, deepest(score) - 1)
-        surface.write(below.x, below.y, f"layer {at + 1}", surface.theme.accent, bold=True)
-        return tasks.numbers(surface, Rect(below.x, below.y + 1, below.width, below.height - 1), score, at), rect.x
+        x = surface.write(below.x, below.y, f"layer {at + 1}", surface.theme.accent, bold=True)
+        lines = Rect(below.x, below.y + 1, below.width, below.height - 1)
+        y, there = tasks.numbers(surface, lines, score, at, shown.model or 0)
+        if there < len(score.models):
+            surface.write(x + 2, below.y, f"{there} of {len(score.models)} models", surface.theme.dim)
+        return y, rect.x
     return _key(surface, below, shown, score), rect.x
 
 
@@ -156,6 +161,7 @@ def _key(surface: Surface, rect: Rect, shown: Shown, score: Score) -> int:
     lines = every[first : first + room]
     if len(lines) < len(every):
         surface.write(rect.x, rect.y, "↕", theme.accent, bold=True)
+        surface.write(rect.x + 3 + wide, rect.y, f"{len(lines)} of {len(every)}", theme.dim)
     places = chart.places(score.models)
     for y, (index, (name, values)) in enumerate(lines, start=rect.y + 1):
         place = places[index]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -41,7 +42,7 @@ def draw(surface: Surface, rect: Rect, state: State, book: Book, run: Run) -> No
     if state.panels.every == "curves":
         _lines(surface, place, state, run, there)
     else:
-        _plots(surface, place, state, book, run, there)
+        _plots(surface, place, state, book, run, there, len(runs) - len(missing))
 
 
 def _run(book: Book, name: str) -> Run | None:
@@ -92,13 +93,19 @@ class Plot(NamedTuple):
     chosen: bool
 
 
-def _plots(surface: Surface, rect: Rect, state: State, book: Book, run: Run, there: list[tuple[Run, Column]]) -> None:
-    """A plot for each model, all on the same axes; where not all have room, those around the open one."""
-    if rect.height >= 18:
-        _legend(surface, Rect(rect.x, rect.bottom - 1, rect.width, 1), even=_even(state, [run]) is not None)
+def _plots(
+    surface: Surface, rect: Rect, state: State, book: Book, run: Run, there: list[tuple[Run, Column]], total: int
+) -> None:
+    """A plot for each model, all on the same axes; where not all have room, those around the open one of `total`."""
+    low, roomy = Rect(rect.x, rect.bottom - 1, rect.width, 1), rect.height >= 18
+    if roomy or math.prod(chart.grid(rect, len(there))) < len(there):
         rect = Rect(rect.x, rect.y, rect.width, rect.height - 1)
     across, down = chart.grid(rect, len(there))
     count = across * down
+    part = f"{count} of {total} models" if count < len(there) else ""
+    surface.write(low.right - len(part), low.y, part, surface.theme.dim)
+    if roomy:
+        _legend(surface, Rect(low.x, low.y, low.width - len(part), 1), even=_even(state, [run]) is not None)
     here = next((i for i, (other, _) in enumerate(there) if other is run), 0)
     first = max(0, min(here - count // 2, len(there) - count))
     marks = ticks(np.concatenate([column.values.ravel() for _, column in there]), zero=False)

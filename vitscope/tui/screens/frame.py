@@ -119,7 +119,7 @@ def _crumbs(state: State, book: Book) -> list[str]:
         *{
             "overview": ("all heads",),
             "head": (layer, head),
-            "image": (layer, head, _image(state, book)),
+            "image": (layer, head, book.image(state) or f"image {state.image + 1}"),
             "images": (layer, head, "images"),
             "distance": ("heads by layer",),
             "models": (layer, "models"),
@@ -133,11 +133,6 @@ def _crumbs(state: State, book: Book) -> list[str]:
             "find": ("find heads",) if state.finding.like is None else ("more like this",),
         }[state.view],
     ]
-
-
-def _image(state: State, book: Book) -> str:
-    names = book.gallery(state)
-    return names[state.image] if -len(names) <= state.image < len(names) else f"image {state.image + 1}"
 
 
 def _cka(state: State, book: Book, run: Run) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from vitscope.store.reader import Run
-from vitscope.tui import mouse
+from vitscope.tui import items, mouse
 from vitscope.tui.book import Book
 from vitscope.tui.library import Failure, Maps
 from vitscope.tui.render.heat import bar, heat, shrink
@@ -29,7 +29,7 @@ def draw(surface: Surface, rect: Rect, state: State, book: Book) -> None:
         gone(surface, rect)
         return
     crop = book.picture(state, run)
-    values = book.maps(state, run, image=None if state.averaged else state.image)
+    values = book.maps(state, run, image=items.pictured(state, run, book))
     for value in (crop, values):
         if isinstance(value, Failure):
             failed(surface, rect, value)
@@ -72,8 +72,7 @@ def _photograph(surface: Surface, rect: Rect, state: State, book: Book, run: Run
     """The image as it is, with its name; returns the part of `rect` below it."""
     names = book.gallery(state)
     count = f"{state.image % max(len(names), 1) + 1}/{len(names)}"
-    name = names[state.image] if -len(names) <= state.image < len(names) else ""
-    end = surface.write(rect.x, rect.y, ending(name, rect.width - 8), surface.theme.text, bold=True)
+    end = surface.write(rect.x, rect.y, ending(book.image(state), rect.width - 8), surface.theme.text, bold=True)
     surface.write(end + 2, rect.y, count, surface.theme.dim)
     photo = dithered(photo) if surface.theme.depth == "256" else photo
     drawn = paint(surface, rect.x, rect.y + 1, photo)

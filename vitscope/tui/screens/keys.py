@@ -17,7 +17,9 @@ ABOUT: dict[View, str] = {
     "models": "One layer of every model measured on the same images, for the same query token: a row for each model, a "
     "column for each head. Maps are in multiples of uniform attention, so that grids of any size compare; the query "
     "lies over the same place of the picture. The same index is not the same head: s puts heads in the order of the "
-    "number that v chooses. p pins a model, d shows what the others have more (orange) or less (blue) than it.",
+    "number that v chooses. p pins a model, d shows what the others have more (orange) or less (blue) than it. Of more "
+    "than six models those around the open one are here, and the pinned one. From an image one comes to the attention "
+    "in it, in every model that has it, and A shows the mean over all images; numbers are means in any case.",
     "runs": "Every run that the cache holds: one model measured over one set of images, newest first.",
     "overview": "Every head of the model: layers down, heads across, coloured by one number that v changes; the bar "
     "below says what the colours mean. Beside or below the number is the head's first tag, what it does: strict-local "
@@ -61,7 +63,8 @@ ABOUT: dict[View, str] = {
     "completes a word; `:save NAME` keeps a query, which Tab offers and `:search NAME` asks again at any later start.",
     "layer": "All heads of one layer for the same query token, in maps as large as fit; below each its index, the "
     "number that v changes, and its tags. Each map has its own scale; u gives all heads of the layer, or of the model, "
-    "the same one, which tells strong attention from weak. The bar is that of the head under the cursor.",
+    "the same one, which tells strong attention from weak. The bar is that of the head under the cursor. From an image "
+    "one comes to the attention in it, and A shows the mean over all images; numbers and tags are of the mean.",
     "saliency": "Intersection over union of every head's foreground with masks of objects: the smallest set of patches "
     "that holds 60 % of its attention, or as much as the page says. v changes whose attention it is. The head marked "
     "as best is so on average; the best head of every image is what the paper's figure 5 shows; merged is the mean of "

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from vitscope.derive.heads import Tag
 from vitscope.geometry import Geometry
 from vitscope.store.reader import Run
-from vitscope.tui import mouse, searching
+from vitscope.tui import items, mouse, searching
 from vitscope.tui.book import Book
 from vitscope.tui.library import Column, Failure, Maps
 from vitscope.tui.render.heat import bar, heat, mark, shrink, span
@@ -23,6 +23,7 @@ LARGEST = 3  # pixels per patch: a step to the next layer repaints all heads
 SMALLEST = 3  # edge in pixels below which a map says nothing
 GAP = 2
 LABEL = 6  # columns that the line below a map needs at least
+BAR = 22  # columns of a scale with its ends at least
 
 
 class Plan(NamedTuple):
@@ -77,7 +78,7 @@ def draw(surface: Surface, rect: Rect, state: State, book: Book) -> None:
     if run is None:
         gone(surface, rect)
         return
-    values = book.maps(state, run)
+    values = book.maps(state, run, image=items.pictured(state, run, book))
     if isinstance(values, Failure):
         failed(surface, rect, values)
         return
@@ -103,16 +104,24 @@ def draw(surface: Surface, rect: Rect, state: State, book: Book) -> None:
     if first:
         surface.write(rect.right - 1, top, "↑", surface.theme.accent, bold=True)
     if isinstance(values, Maps):
-        label = f"attention {maps.asked(state)}"
-        label = f"{label}, scale of {maps.scale_label(state)}" if rect.width >= 60 else label
-        bar(surface, rect.x, scale_at, rect.width, maps.scaled(state, values), label)
+        bar(surface, rect.x, scale_at, rect.width, maps.scaled(state, values), _label(state, book, rect.width))
+
+
+def _label(state: State, book: Book, width: int) -> str:
+    """What the maps show, in as many words as fit beside a scale."""
+    whose = maps.whose(state, book)
+    label = f"attention {maps.asked(state)}{whose}"
+    if whose and len(label) > width - BAR:
+        return f"{maps.asked(state)}, one image"
+    full = f"{label}, scale of {maps.scale_label(state)}"
+    return full if width >= 60 and not (whose and len(full) > width - BAR) else label
 
 
 def _head(surface: Surface, rect: Rect, laid: Plan, head: int, state: State, book: Book, run: Run) -> None:
     """A map with its head's index, number and tags below; where words are cut, their characters."""
     theme, here = surface.theme, head == state.head
     surface.spot(rect, mouse.head(state.layer, head))
-    values = book.maps(state, run)
+    values = book.maps(state, run, image=items.pictured(state, run, book))
     if isinstance(values, Maps):
         mine = values.patches[state.layer, head]
         shown = mine if laid.times else shrink(mine, laid.rows, laid.columns)

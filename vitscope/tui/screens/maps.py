@@ -10,12 +10,13 @@ from vitscope.tui import mouse
 from vitscope.tui.book import Book
 from vitscope.tui.library import Failure, Maps
 from vitscope.tui.render.heat import Span, bar, factor, heat, mark, shrink, span
-from vitscope.tui.render.surface import Rect, Surface
+from vitscope.tui.render.surface import Rect, Surface, ending
 from vitscope.tui.screens.frame import failed
 from vitscope.tui.screens.numbers import direction
 from vitscope.tui.state import State
 
 LARGEST = 6  # pixels per patch: beyond that a map says no more and costs bytes
+NAME = 24  # letters of an image's name in a title
 
 
 def asked(state: State) -> str:
@@ -24,6 +25,11 @@ def asked(state: State) -> str:
     if name is None and state.patch is not None:
         name = f"patch {state.patch[0] + 1},{state.patch[1] + 1}"
     return f"{'to' if state.received else 'from'} {name}"
+
+
+def whose(state: State, book: Book) -> str:
+    """The image whose attention the page shows, as in " in cat/000.jpg"; "" where it is the mean over all."""
+    return f" in {ending(book.image(state) or 'one image', NAME)}" if state.of_image else ""
 
 
 def scale_label(state: State) -> str:

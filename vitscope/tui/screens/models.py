@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import re
+from dataclasses import replace
 
 import numpy as np
 
 from vitscope.store.reader import Run
 from vitscope.tui import mouse, searching, side
+from vitscope.tui.beside import Row, rows, run_of, sized
 from vitscope.tui.book import QUANTITIES, Book
-from vitscope.tui.library import Column, Failure, Maps
+from vitscope.tui.library import Column, Failure
 from vitscope.tui.palettes import diverging
-from vitscope.tui.render.heat import Span, bar, heat, shrink, span
+from vitscope.tui.render.heat import Span, bar, heat, span
 from vitscope.tui.render.surface import Rect, Surface, fit
 from vitscope.tui.render.words import compact, number
 from vitscope.tui.screens import maps, numbers
-from vitscope.tui.screens.frame import failed, gone
+from vitscope.tui.screens.frame import failed, gone, notice
 from vitscope.tui.screens.marks import Marks
-from vitscope.tui.side import Peer, moved
 from vitscope.tui.state import State
 
 LABEL = 16  # columns that the names of models take at most
@@ -26,56 +27,46 @@ GAP = 2  # columns between maps
 WORDS = 3  # lines about the head under the cursor
 
 
-@dataclass(frozen=True)
-class Row:
-    """One model: its run and its place, and its heads in the order in which they are drawn."""
-
-    run: Run
-    state: State
-    heads: tuple[int, ...]
-    column: Column | Failure | None
-    maps: np.ndarray | Failure | None  # (heads, *size) in that order, 1 where attention is uniform
-
-    @property
-    def pinned(self) -> bool:
-        return self.run.folder.name == self.state.side.pin
-
-
 def draw(surface: Surface, rect: Rect, state: State, book: Book) -> None:
     """The rows, the scale they share, and the number under the cursor; where there is no room for maps, one of each."""
     run = book.run(state)
     if run is None:
         gone(surface, rect)
         return
-    peers = book.peers(state, run)
-    runs = _runs(book, peers, run)
-    heads = max(peer.geometry.heads for peer in peers)
-    label = min(LABEL, 3 + max(len(_name(other)) for other in runs), max(rect.width // 6, rect.width - 2 * heads))
+    every = [run_of(peer, run, book) for peer in book.peers(state, run)]
+    found = rows(state, book, run)
+    count, heads = len(found), max(other.geometry.heads for other in every)  # of all: columns stay where they are
+    longest = max(len(other.model.rpartition("/")[2]) for other in every) + len(str(len(every)))
+    label = min(LABEL, longest + 2, max(rect.width // 6, rect.width - 2 * heads))
     wide = max(1, (rect.width - label) // heads)
-    edge = min(14, wide - 1, 2 * (max(1, (rect.height - 5) // len(peers)) - 1))
+    edge = min(14, wide - 1, 2 * (max(1, (rect.height - 5) // count) - 1))
     edge = edge if edge >= SMALLEST else 0
-    free = rect.height - len(peers) - 3 - WORDS
-    one = min(14, (rect.width + 1) // len(peers) - GAP, 2 * (free - 3))
+    free = rect.height - count - 3 - WORDS
+    one = min(14, (rect.width + 1) // count - GAP, 2 * (free - 3))
     numbered = (
         not (edge or state.side.ordered) and wide > len(str(heads)) and free >= (one // 2 + 3 if one >= SMALLEST else 0)
     )
     size = _size(run, edge or one)
-    rows = _compared([_row(state, book, run, *pair, size) for pair in zip(peers, runs, strict=True)], state)
-    here = next(i for i, row in enumerate(rows) if row.run is run)
-    _title(surface, rect, state, rows)
+    shown = sized(found, state, size)
+    here = next(i for i, row in enumerate(shown) if row.run is run)
     high = -(-size[0] // 2) + 1 if edge else 1
     top = rect.y + 1 + numbered
+    table = Rect(rect.x, top, rect.width, rect.bottom - 2 - top)
+    visible = min(count, max(1, table.height // high))
+    part = "" if visible == len(every) else f"{visible} of {len(every)} models; "
+    _title(surface, rect, state, shown, part, maps.whose(state, book))
     for head in range(heads if numbered else 0):
         column = rect.x + label + head * wide
         surface.write(column, top - 1, str(head + 1), surface.theme.dim, width=wide - 1, align="centre")
-    y = _table(surface, Rect(rect.x, top, rect.width, rect.bottom - 2 - top), (label, wide, high), rows, here, book)
+    colours = _shared(state, every, book)
+    y = _table(surface, table, (label, wide, high), shown, here, (colours, book))
     if edge:
-        _bar(surface, Rect(rect.x, y, rect.width, rect.bottom - y), rows, here)
+        _bar(surface, Rect(rect.x, y, rect.width, rect.bottom - y), shown, here)
     else:
-        _colours(surface, Rect(rect.x, y, rect.width, 1), rows)
-    y = _words(surface, Rect(rect.x, y + 1, rect.width, rect.bottom - y - 1), rows[here], state, book)
+        _colours(surface, Rect(rect.x, y, rect.width, 1), shown, colours)
+    y = _words(surface, Rect(rect.x, y + 1, rect.width, rect.bottom - y - 1), shown[here], state, book)
     if not edge and min(size) >= SMALLEST and rect.bottom - y >= size[0] // 2 + 3:
-        _one_of_each(surface, Rect(rect.x, y + 1, rect.width, rect.bottom - y - 1), rows, here)
+        _one_of_each(surface, Rect(rect.x, y + 1, rect.width, rect.bottom - y - 1), shown, here)
 
 
 def _size(run: Run, edge: int) -> tuple[int, int]:
@@ -85,98 +76,70 @@ def _size(run: Run, edge: int) -> tuple[int, int]:
     return max(0, round(edge * g.rows / longest)), max(0, round(edge * g.columns / longest))
 
 
-def _table(surface: Surface, rect: Rect, widths: tuple[int, int, int], rows: list[Row], here: int, book: Book) -> int:
+def _table(
+    surface: Surface, rect: Rect, widths: tuple[int, int, int], rows: list[Row], here: int, rest: tuple[Span, Book]
+) -> int:
     """A line for each model, as many as fit, with its heads in columns; returns the row below.
 
-    `widths` are those of a name and of a head, and the lines that a head takes.
+    `widths` are those of a name and of a head, and the lines that a head takes; `rest` the scale of numbers, the book.
     """
-    label, wide, high = widths
+    (label, wide, high), (colours, book) = widths, rest
     scales, state, marks, marked = _scales(rows[here].state, rows), rows[here].state, Marks(surface), False
     visible = max(1, rect.height // high)
     first = max(0, min(here - visible // 2, len(rows) - visible))
     y = rect.y
     for i, row in list(enumerate(rows))[first : first + visible]:
-        _label(surface, Rect(rect.x, y, label - 1, high), i, row, chosen=i == here)
-        surface.spot(Rect(rect.x, y, label - 1, high), side.numbered(i + 1))
+        _label(surface, Rect(rect.x, y, label - 1, high), row, chosen=i == here)
+        surface.spot(Rect(rect.x, y, label - 1, high), side.numbered(row.number))
         kept = searching.matches(book, state, rows[here].run, row.run)
         for place, head in enumerate(row.heads):
             cell = Rect(rect.x + label + place * wide, y, wide, high)
             chosen = i == here and head == row.state.head
-            _cell(surface, cell, row, place, scales[i], _shared(rows), chosen=chosen)
-            surface.spot(cell, mouse.peer(i + 1, head))
+            _cell(surface, cell, row, place, scales[i], colours, chosen=chosen)
+            surface.spot(cell, mouse.peer(row.number, head))
             if kept is not None:
                 marks.add(cell, found=(row.state.layer, head) in kept, chosen=chosen)
                 marked = True
+        if high > 1 and isinstance(row.maps, Failure):
+            _why(surface, Rect(rect.x + label, y, rect.width - label, high - 1), row.maps)
         y += high
     if marked:
         marks.draw()
     return y
 
 
-def _runs(book: Book, peers: tuple[Peer, ...], run: Run) -> list[Run]:
-    return [(book.listing.run(peer.name) if book.listing else None) or run for peer in peers]
+def _why(surface: Surface, rect: Rect, failure: Failure) -> None:
+    """Why a model has no maps, in place of them: what is to be done about it is said where it is the open one."""
+    surface.fill(rect, surface.theme.back)
+    notice(surface, rect, re.split(r"[:;(]", failure.sentence)[0].rstrip())
 
 
-def _name(run: Run) -> str:
-    return run.model.rpartition("/")[2]
-
-
-def _title(surface: Surface, rect: Rect, state: State, rows: list[Row]) -> None:
-    """What is shown, in which order, and less what; in as many words as fit."""
+def _title(surface: Surface, rect: Rect, state: State, rows: list[Row], part: str, whose: str) -> None:
+    """How many of the models, what is shown, in which order, and less what; in as many words as fit."""
     asked = maps.asked(state)
     by = f"heads in the order of their {QUANTITIES[state.quantity].short}"
     if not state.side.ordered:
         by = "heads by index: the same index is not the same head, s puts them in order"
     short = f"by {QUANTITIES[state.quantity].short}" if state.side.ordered else "by index"
-    pinned = next((_name(row.run) for row in rows if row.pinned), "")
+    pinned = next((row.name for row in rows if row.pinned), "")
     less = f"less {pinned}; " if pinned and state.side.difference else f"{pinned} is pinned; " if pinned else ""
-    layer = f"layer {state.layer + 1}"
+    layer, one = f"layer {state.layer + 1}", ", one image" if whose else ""
     ways = [
-        f"{layer}, attention {asked}; {less}{by}",
-        f"{layer}, attention {asked}; {less}heads {short}",
-        f"{layer}, {asked}; {less}{short}",
-        f"{asked}; {less}{short}",
-        f"{less}{short}",
+        f"{part}{layer}, attention {asked}{whose}; {less}{by}",
+        f"{part}{layer}, attention {asked}{whose}; {less}heads {short}",
+        f"{part}{layer}, {asked}{whose}; {less}{short}",
+        f"{part}{asked}{whose}; {less}{short}",
+        f"{part}{asked}{one}; {less}{short}",
+        f"{part}{less}{short}{one}",
     ]
     text = next((way for way in ways if len(way) <= rect.width), ways[-1])
     surface.write(rect.x, rect.y, text, surface.theme.dim, width=min(len(text), rect.width))
 
 
-def _row(state: State, book: Book, run: Run, peer: Peer, other: Run, size: tuple[int, int]) -> Row:
-    theirs = state if other is run else moved(state, run.geometry, peer)
-    g = other.geometry
-    order = peer.order if state.side.ordered and peer.order else tuple(range(g.heads))
-    found = book.maps(theirs, other)
-    drawn: np.ndarray | Failure | None = found if isinstance(found, Failure) else None
-    if isinstance(found, Maps) and min(size):
-        drawn = shrink(found.patches[theirs.layer, list(order)], *size) * g.patches
-    column = book.column(other, state.quantity) if state.quantity != "tag" else None
-    return Row(other, theirs, order, column, drawn)
-
-
-def _compared(rows: list[Row], state: State) -> list[Row]:
-    """The rows as they are, or each less the pinned one, column by column; columns that it lacks are left empty."""
-    if not state.side.difference:
-        return rows
-    base = next((row.maps for row in rows if row.pinned), None)
-    if not isinstance(base, np.ndarray):
-        return [replace(row, maps=base) for row in rows]
-    less = []
-    for row in rows:
-        if isinstance(row.maps, np.ndarray):
-            count = min(len(base), len(row.maps))
-            minus = np.full(row.maps.shape, np.nan)
-            minus[:count] = row.maps[:count] - base[:count]
-            less.append(replace(row, maps=minus))
-        else:
-            less.append(row)
-    return less
-
-
 def _scales(state: State, rows: list[Row]) -> list[Span]:
     """The scale of each row: of its own values, or of all; of differences the same for all, with 0 in the middle."""
     drawn = [row.maps if isinstance(row.maps, np.ndarray) else np.zeros(1) for row in rows]
-    every = np.concatenate([values.ravel() for values in drawn])
+    every = np.concatenate([values.ravel() for values in drawn] or [np.zeros(1)])
     if state.side.difference:
         most = float(np.nanmax(np.abs(every), initial=0)) or 1.0
         return [Span(-most, most)] * len(rows)
@@ -193,17 +156,17 @@ def _own(row: Row, place: int, scale: Span) -> Span:
     return span(row.maps[place], log=state.log)
 
 
-def _shared(rows: list[Row]) -> Span:
-    """The scale of the chosen number over all heads of all models."""
-    columns = [row.column for row in rows if isinstance(row.column, Column)]
-    every = np.concatenate([column.values.ravel() for column in columns]) if columns else np.zeros(1)
-    return span(every, zero=QUANTITIES[rows[0].state.quantity].zero)
+def _shared(state: State, runs: list[Run], book: Book) -> Span:
+    """The scale of the chosen number over all heads of all models, those that are not on the page among them."""
+    columns = [book.column(run, state.quantity) for run in runs if state.quantity != "tag"]
+    values = [column.values.ravel() for column in columns if isinstance(column, Column)]
+    return span(np.concatenate(values or [np.zeros(1)]), zero=QUANTITIES[state.quantity].zero)
 
 
-def _label(surface: Surface, rect: Rect, number: int, row: Row, *, chosen: bool) -> None:
+def _label(surface: Surface, rect: Rect, row: Row, *, chosen: bool) -> None:
     theme = surface.theme
     ink = theme.accent if chosen else theme.dim
-    surface.write(rect.x, rect.y, f"{number + 1} {_name(row.run)}", ink, bold=chosen, width=rect.width)
+    surface.write(rect.x, rect.y, f"{row.number} {row.name}", ink, bold=chosen, width=rect.width)
     if row.pinned and rect.height > 1 and rect.width >= 8:
         surface.write(rect.x + 2, rect.y + 1, "pinned", theme.accent, width=rect.width - 2)
 
@@ -241,7 +204,7 @@ def _bar(surface: Surface, rect: Rect, rows: list[Row], here: int) -> None:
     elif isinstance(row.maps, np.ndarray):
         state = row.state
         place = row.heads.index(state.head) if state.head in row.heads else 0
-        whose = {"head": "each head", "layer": "each model", "model": "all models"}[state.scale]
+        whose = {"head": "each head", "layer": "each model", "model": "these models"}[state.scale]
         label = f"times uniform; scale of {whose}{', log' if state.log else ''}"
         if state.side.difference:
             label = "times uniform, less the pinned model"
@@ -249,20 +212,20 @@ def _bar(surface: Surface, rect: Rect, rows: list[Row], here: int) -> None:
         bar(surface, rect.x, rect.y, rect.width, _own(row, place, _scales(state, rows)[here]), label, ramp=ramp)
 
 
-def _colours(surface: Surface, rect: Rect, rows: list[Row]) -> None:
+def _colours(surface: Surface, rect: Rect, rows: list[Row], scale: Span) -> None:
     """What the colours of the numbers mean."""
     column = next((row.column for row in rows if isinstance(row.column, Column)), None)
     if column is not None:
         unit, quantity = numbers.unit(column.unit), QUANTITIES[rows[0].state.quantity]
         title = quantity.title if rect.width >= 50 else quantity.short
-        bar(surface, rect.x, rect.y, rect.width, _shared(rows), f"{title}{f', {unit}' if unit else ''}")
+        bar(surface, rect.x, rect.y, rect.width, scale, f"{title}{f', {unit}' if unit else ''}")
 
 
 def _words(surface: Surface, rect: Rect, row: Row, state: State, book: Book) -> int:
     """The head under the cursor in words, the chosen number first; returns the row below."""
     if rect.height < 1:
         return rect.y
-    title = f"{_name(row.run)} · head {state.head + 1}"
+    title = f"{row.name} · head {state.head + 1}"
     x = surface.write(rect.x, rect.y, title, bold=True, width=min(len(title), rect.width)) + 2
     if isinstance(row.column, Column) and row.state.layer < len(row.column.values):
         value = number(float(row.column.values[row.state.layer, state.head]))
@@ -275,26 +238,24 @@ def _words(surface: Surface, rect: Rect, row: Row, state: State, book: Book) -> 
 
 def _one_of_each(surface: Surface, rect: Rect, rows: list[Row], here: int) -> None:
     """The map of one head of every model, that of the cursor's column: for pages without room for those of all."""
-    state = rows[here].state
+    state, pitch = rows[here].state, (rect.width + 1) // len(rows)
     at = rows[here].heads.index(state.head) if state.head in rows[here].heads else 0
-    shown = [
-        replace(row, heads=row.heads[at : at + 1], maps=row.maps[at : at + 1])
-        for row in rows
+    shown = {
+        i: replace(row, heads=row.heads[at : at + 1], maps=row.maps[at : at + 1])
+        for i, row in enumerate(rows)
         if isinstance(row.maps, np.ndarray) and at < len(row.maps)
-    ]
-    if not shown:  # nothing has been read yet
-        return
-    scales, ramp = _scales(state, shown), diverging(surface.theme) if state.side.difference else None
-    pitch, y = (rect.width + 1) // len(rows), rect.y
-    for row, scale in zip(shown, scales, strict=True):
+    }
+    y = rect.y
+    ramp = diverging(surface.theme) if state.side.difference else None
+    for (i, row), scale in zip(shown.items(), _scales(state, [*shown.values()]), strict=True):
         assert isinstance(row.maps, np.ndarray)
-        number_of = next(i for i, each in enumerate(rows) if each.run is row.run)
-        x = rect.x + number_of * pitch
-        drawn = heat(surface, x, rect.y, row.maps[0], _own(row, 0, scale), 1, ramp=ramp)
-        text = f"{number_of + 1}: {row.heads[0] + 1}" if pitch < 12 else f"{_name(row.run)} {row.heads[0] + 1}"
-        ink = surface.theme.accent if number_of == here else surface.theme.dim
-        surface.write(x, drawn.bottom, fit(text, min(len(text), pitch - 1)), ink, bold=number_of == here)
+        drawn = heat(surface, rect.x + i * pitch, rect.y, row.maps[0], _own(row, 0, scale), 1, ramp=ramp)
+        text = f"{row.number}: {row.heads[0] + 1}" if pitch < 12 else f"{row.name} {row.heads[0] + 1}"
+        ink = surface.theme.accent if i == here else surface.theme.dim
+        surface.write(drawn.x, drawn.bottom, fit(text, min(len(text), pitch - 1)), ink, bold=i == here)
         y = drawn.bottom + 1
-    mine = next((i for i, row in enumerate(shown) if row.run is rows[here].run), None)
-    if mine is not None and y < rect.bottom:
-        _bar(surface, Rect(rect.x, y, rect.width, 1), shown, mine)
+    for i, row in enumerate(rows):
+        if isinstance(row.maps, Failure):
+            _why(surface, Rect(rect.x + i * pitch, rect.y, pitch - 1, (y if shown else rect.bottom) - rect.y), row.maps)
+    if here in shown and y < rect.bottom:
+        _bar(surface, Rect(rect.x, y, rect.width, 1), [*shown.values()], [*shown].index(here))

@@ -100,13 +100,19 @@ def _key(surface: Surface, rect: Rect, score: Score, layer: int) -> None:
     numbers(surface, Rect(rect.x, rect.y + 1, rect.width, rect.height - 1), score, at)
 
 
-def numbers(surface: Surface, rect: Rect, score: Score, layer: int) -> int:
-    """Letter, name and number of every model in a layer, line by line; returns the row below."""
+def numbers(surface: Surface, rect: Rect, score: Score, layer: int, model: int = 0) -> tuple[int, int]:
+    """Letter, name and number of every model in a layer, line by line; where not all fit, those around `model`.
+
+    Returns the row below, and how many models are there.
+    """
     theme = surface.theme
     wide = max(map(len, score.models), default=0) + 2 + ENTRY
     places = chart.places(score.models)
     lines = flow(rect.width, score)
-    for y, line in enumerate(lines[: rect.height], start=rect.y):
+    at = next((i for i, line in enumerate(lines) if model in line), 0)
+    first = max(0, min(at - rect.height // 2, len(lines) - rect.height))
+    lines = lines[first : first + max(0, rect.height)]
+    for y, line in enumerate(lines, start=rect.y):
         x = rect.x
         for i in line:
             mark, values = chart.LETTERS[places[i] % len(chart.LETTERS)], score.values[i]
@@ -115,4 +121,4 @@ def numbers(surface: Surface, rect: Rect, score: Score, layer: int) -> int:
             text = number(float(values[layer])) if layer < len(values) else "–"
             surface.write(x + wide - ENTRY + 1, y, text, bold=True)
             x += wide
-    return rect.y + len(lines)
+    return rect.y + len(lines), sum(map(len, lines))
