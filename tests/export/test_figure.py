@@ -19,6 +19,8 @@ CASES = {
     "map": view({"row": [1, 2], "column": [1, 2, 3]}, RNG.random((2, 3))),
     "aligned": view({"row": [-1, 0, 1], "column": [-1, 0, 1]}, RNG.random((3, 3))),
     "layer": view({"head": list(range(1, 9)), "row": [1, 2], "column": [1, 2]}, RNG.random((8, 2, 2))),
+    "differences": view({"head": [1, 2], "row": [1, 2], "column": [1, 2]}, RNG.random((2, 2, 2)) - 0.5),
+    "images": view({"image": ["a.png", f"class/{'b' * 40}.png"], "row": [1, 2], "column": [1, 2]}, np.ones((2, 2, 2))),
     "all": view({**LH, "row": [1, 2], "column": [1, 2]}, RNG.random((3, 2, 2, 2))),
     "dark": view({**LH, "row": [1, 2], "column": [1, 2]}, np.zeros((3, 2, 2, 2))),
     "dots": view(LH, RNG.random((3, 2)), unit="nat"),

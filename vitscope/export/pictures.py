@@ -8,7 +8,7 @@ import numpy as np
 
 from vitscope.export.drawing import Box, Drawing, colour_bar, inside
 from vitscope.export.heat import number
-from vitscope.export.style import unit_label
+from vitscope.export.style import DIVERGING, plain, unit_label
 from vitscope.views import View
 
 RELATIVE = "attention, share of\neach map's highest"
@@ -17,6 +17,7 @@ SIDE = 3.2  # inches of a single map's longer edge
 PANEL = 1.15
 TILE = 0.56
 ACROSS = 6  # maps of a layer in a row
+NAME = 16  # letters of an image's name that have room above its map
 
 
 def maps(view: View, values: np.ndarray) -> Drawing:
@@ -61,8 +62,9 @@ def _displaced(view: View) -> bool:
 
 
 def _several(view: View, values: np.ndarray) -> Drawing:
-    """A panel for each layer or head, its highest value above it."""
-    dim = view.dims[0]
+    """A panel for each layer, head or image, its highest value above it; differences around zero share one scale."""
+    far = float(np.abs(values).max()) if (values < 0).any() else 0.0
+    scale = {"vmin": -far, "vmax": far, "cmap": DIVERGING} if far else {"vmin": 0, "vmax": 1}
     wide, high = _edges(values.shape, PANEL)
     many = min(ACROSS, len(values))
     rows = -(-len(values) // many)
@@ -74,18 +76,26 @@ def _several(view: View, values: np.ndarray) -> Drawing:
             left, top = 0.15 + place * (wide + 0.12), 0.25 + row * (high + 0.28)
             margins = left, height - top - high, width - left - wide, top
             axes = part.add_axes(inside(box, *margins, width, height))
-            image = axes.imshow(_relative(value), vmin=0, vmax=1)
+            image = axes.imshow(value if far else _relative(value), **scale)
             axes.set(xticks=[], yticks=[])
             axes.spines[["top", "right"]].set_visible(True)
-            title = f"{dim} {view.coords[dim][index]} · {number(float(np.nanmax(value)))}"
-            axes.set_title(title, fontsize=6.5, pad=2)
+            axes.set_title(f"{_called(view, index)} · {number(float(np.nanmax(value)))}", fontsize=6.5, pad=2)
             if index == many - 1:
                 beside = part.add_axes(
                     inside(box, left + wide + 0.1, margins[1], margins[2] - 0.18, top, width, height)
                 )
-                part.colorbar(image, cax=beside).set_label(RELATIVE, fontsize=6)
+                label = f"attention{unit_label(view.unit)}" if far else RELATIVE
+                part.colorbar(image, cax=beside).set_label(label, fontsize=6)
 
     return Drawing(width, height, onto)
+
+
+def _called(view: View, index: int) -> str:
+    """The place of a panel; of the name of an image its end, which tells it from others."""
+    dim, place = view.dims[0], str(view.coords[view.dims[0]][index])
+    if dim != "image":
+        return f"{dim} {place}"
+    return plain(place if len(place) <= NAME else f"…{place[1 - NAME :]}")
 
 
 def _relative(value: np.ndarray) -> np.ndarray:

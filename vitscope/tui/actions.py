@@ -52,7 +52,7 @@ def _export(browser: Browser, text: str) -> None:
     """Write what is on the screen, in a worker thread; a name that cannot be used is asked for again."""
     try:
         file = exporting.target(text)
-        views = exporting.plan(browser.state, browser.book)
+        views = exporting.plan(browser.state, browser.book, text)
     except VitscopeError as error:
         browser.state = exporting.refused(browser.state, text, error)
         return

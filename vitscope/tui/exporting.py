@@ -31,7 +31,9 @@ SUFFIXES = {
     ".json": "numbers with what they are of",
     ".npy": "the array alone",
 }
+AAAM = "-aaam"  # at the end of the name that is proposed for it
 AGAIN = "!"  # at the end of a name: write over what is there
+ALIGNED = "aligned "  # before a name, on the page of a head: its AAAM instead of the query map
 HEADS = {"distance": "distance", "offset": "offset", "position-deviation": "deviation"}  # numbers with a view of theirs
 
 
@@ -59,16 +61,19 @@ def take(state: State, _facts: Facts, text: str) -> State:
     return replace(state, asked=("export", text.strip())) if text.strip() else state
 
 
-def options(_state: State, _facts: Facts, text: str) -> list[Option]:
-    """The file with each suffix there is."""
-    stem = text.removesuffix(AGAIN)
+def options(state: State, _facts: Facts, text: str) -> list[Option]:
+    """The file with each suffix there is; on the page of a head, which shows two maps, those of the other as well."""
+    stem = text.removeprefix(ALIGNED).removesuffix(AGAIN)
     stem = stem.removesuffix(next((suffix for suffix in SUFFIXES if stem.endswith(suffix)), ""))
-    return [Option(f"{stem}{suffix}", about) for suffix, about in SUFFIXES.items()] if stem else []
+    stem = stem.removesuffix(AAAM)
+    found = [Option(f"{stem}{suffix}", about) for suffix, about in SUFFIXES.items()] if stem else []
+    other = [Option(f"{ALIGNED}{stem}{AAAM}{suffix}", f"the AAAM: {about}") for suffix, about in SUFFIXES.items()]
+    return [*found, *other] if stem and state.view == "head" else found
 
 
 def target(text: str) -> Path:
     """The file of a line; ViewError for a suffix that means nothing, or one that is there already."""
-    again, path = text.endswith(AGAIN), at_home(text.removesuffix(AGAIN))
+    again, path = text.endswith(AGAIN), at_home(text.removeprefix(ALIGNED).removesuffix(AGAIN))
     if path.suffix not in SUFFIXES:
         raise ViewError(f"{printable(path.name)} should end with one of {', '.join(SUFFIXES)}.")
     try:
@@ -84,30 +89,40 @@ def target(text: str) -> Path:
     return path
 
 
-def plan(state: State, book: Book) -> Callable[[], list[View]]:
-    """What makes the views behind the page, in any thread; VitscopeError for a page without numbers."""
+def plan(state: State, book: Book, text: str = "") -> Callable[[], list[View]]:
+    """What makes the views behind the page, in any thread; VitscopeError for a page without numbers.
+
+    `text` is the line with the file's name, which may ask for another part of the page.
+    """
     run = book.run(state)
     if run is None or state.view in {"runs", "info"}:
         raise ViewError("there are no numbers on this page: S keeps a picture of it.")
-    drawn = _drawn(state, book, run)
+    if text.startswith(ALIGNED) and state.view != "head":
+        raise ViewError(f"the AAAM is on the page of a head: leave out the word {ALIGNED.strip()}.")
+    drawn = _drawn(state, book, run, aligned=text.startswith(ALIGNED))
     if drawn:
         return lambda: drawn
     shown, cache = behind(state, book, run), run.folder.parent
     return lambda: _made(shown, cache)
 
 
-def _drawn(state: State, book: Book, run: Run) -> list[View]:
+def _drawn(state: State, book: Book, run: Run, *, aligned: bool) -> list[View]:
     """The views of a page that `show` has none for."""
     from vitscope.tui import onscreen  # noqa: PLC0415 (pages know the bindings, and those this module)
 
-    if state.view == "curves":
-        return [onscreen.curves(state, book, run)]
-    if state.view == "find":
-        return [onscreen.found(state, book, run)]
-    image = state.view == "images" or (state.view == "image" and not state.averaged)
-    if BEHIND.get(state.view) is _attention and (state.received or (image and state.image < 0)):
-        return onscreen.attention(state, book, run)
-    return []
+    if state.view == "models":
+        return onscreen.models(state, book, run)
+    made = {"curves": onscreen.curves, "find": onscreen.found, "images": onscreen.images}.get(state.view)
+    if aligned:
+        made = onscreen.aligned
+    elif BEHIND.get(state.view) is _attention and (state.received or (state.of_image and not _kept(state, book))):
+        made = onscreen.attention
+    return [made(state, book, run)] if made else []
+
+
+def _kept(state: State, book: Book) -> bool:
+    """Whether the image is one of the gallery, and not opened live or missing there."""
+    return state.image >= 0 and bool(book.image(state))
 
 
 def content(views: Sequence[View], suffix: str) -> bytes:
@@ -166,17 +181,13 @@ def _attention(state: State, book: Book, run: Run) -> Shown:
     query = {"cls": "cls", "register": "cls", "spatial": "spatial", "patch": ""}[state.kind]
     if state.patch is not None:
         query = query or f"{state.patch[0] + 1},{state.patch[1] + 1}"
-    if state.view == "models":
-        return Shown("attention", _peers(state, book, run), Options(layer=state.layer, query=query))
     head = None if state.view == "layer" else state.head
-    image = None
-    if state.view == "images" or (state.view == "image" and not state.averaged):
-        image = book.gallery(state)[state.image]
+    image = book.image(state) if state.of_image else None
     return Shown("attention", (run,), Options(layer=state.layer, head=head, query=query, image=image))
 
 
 BEHIND: dict[str, Callable[[State, Book, Run], Shown]] = {
-    **dict.fromkeys(("layer", "head", "image", "images", "models"), _attention),
+    **dict.fromkeys(("layer", "head", "image"), _attention),
     "cka": _cka,
     "residual": _residual,
     "saliency": _saliency,

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 
+from vitscope.derive.aligned import displacements
 from vitscope.errors import ViewError
 from vitscope.export.data import TAG
 from vitscope.spec import slug
 from vitscope.store.reader import Run
-from vitscope.tui import searching
+from vitscope.tui import beside, items, searching
 from vitscope.tui.book import Book, shown_score
 from vitscope.tui.curves import Score
-from vitscope.tui.library import Maps
-from vitscope.tui.screens.maps import asked
-from vitscope.tui.side import moved
+from vitscope.tui.gallery import number_of
+from vitscope.tui.library import Failure, Maps
+from vitscope.tui.screens.maps import asked, whose
 from vitscope.tui.state import State
 from vitscope.views import Column, View
+from vitscope.views.aligned import NOTE
 from vitscope.views.select import Selection, build, grid_coords
 
 WAIT = "this is still being read: once more in a moment."
@@ -79,36 +81,106 @@ def found(state: State, book: Book, run: Run) -> View:
     )
 
 
-def attention(state: State, book: Book, run: Run) -> list[View]:
-    """The maps of the page as they are drawn: of an image that was opened live, or of attention received."""
-    if state.view != "models":
-        return [_maps(state, book, run)]
-    views = []
-    for peer in book.peers(state, run):
-        other = book.listing.run(peer.name) if book.listing else None
-        if other is not None:
-            theirs = state if peer.name == state.run else moved(state, run.geometry, peer)
-            views.append(_maps(theirs, book, other))
+def models(state: State, book: Book, run: Run) -> list[View]:
+    """The maps of the page of models as they are drawn there, a view for each model; those without maps are left out.
+
+    In multiples of uniform attention, over the patches of each model, its heads in the order of the page; differences
+    over the patches of the open one, without the heads that the pinned model has none for.
+    """
+    rows, less = beside.rows(state, book, run), ""
+    if state.side.difference:
+        pinned = next((row.name for row in rows if row.pinned), None)
+        if pinned is None:
+            raise ViewError("the pinned model was not measured on these images: p pins another.")
+        rows, less = beside.sized(rows, state, (run.geometry.rows, run.geometry.columns)), f", less {pinned}"
+    views, why = [], WAIT
+    for row in rows:
+        if isinstance(row.maps, Failure):
+            why = row.maps.sentence
+        elif row.maps is None:
+            raise ViewError(WAIT)
+        else:
+            chosen = Selection(row.run, row.state.layer, None)
+            known = [i for i, values in enumerate(row.maps) if np.isfinite(values).all()]
+            views.append(
+                build(
+                    row.run,
+                    name="attention",
+                    title=f"Attention {asked(row.state)}{whose(state, book)}, times uniform{less}{chosen}",
+                    images=1 if state.of_image else row.run.images,
+                    coords={"head": [row.heads[i] + 1 for i in known], **grid_coords(run if less else row.run)},
+                    fixed=chosen.fixed(),
+                    unit="times uniform",
+                    values=row.maps[known],
+                )
+            )
+    if not views:
+        raise ViewError(why)
     return views
 
 
-def _maps(state: State, book: Book, run: Run) -> View:
-    image = state.image if state.view == "images" or (state.view == "image" and not state.averaged) else None
-    maps = book.maps(state, run, image=image)
+def images(state: State, book: Book, run: Run) -> View:
+    """The attention over every image of the sheet, (image, row, column); images that were not seen are left out."""
+    if not state.overlay:
+        raise ViewError("these are photographs: w lays attention over them, and S keeps a picture of the page.")
+    names, live = book.gallery(state), len(book.shots.paths)
+    every = [book.maps(state, run, image=number_of(place, len(names), live)) for place in range(len(names))]
+    if any(maps is None for maps in every):
+        raise ViewError(WAIT)
+    found = [
+        (name, maps.patches[state.layer, state.head])
+        for name, maps in zip(names, every, strict=True)
+        if isinstance(maps, Maps)
+    ]
+    if not found:
+        raise ViewError("there is no attention on this page: there is nothing to write.")
+    chosen = Selection(run, state.layer, state.head)
+    return build(
+        run,
+        name="attention",
+        title=f"Attention {asked(state)} in each image{chosen}",
+        images=len(found),
+        coords={"image": [name for name, _ in found], **grid_coords(run)},
+        fixed=chosen.fixed(),
+        unit="1",
+        values=np.stack([values for _, values in found]).astype(float),
+    )
+
+
+def aligned(state: State, book: Book, run: Run) -> View:
+    """The AAAM on the page of a head, (row, column) of displacements, divided by coverage where the page has it so."""
+    values = book.aligned(state, run)
+    if not isinstance(values, np.ndarray):
+        raise ViewError(values.sentence if isinstance(values, Failure) else WAIT)
+    chosen, (down, right) = Selection(run, state.layer, state.head), displacements(run.geometry)
+    return build(
+        run,
+        name="aligned",
+        title=f"Aligned aggregated attention (AAAM){', corrected' if state.corrected else ''}{chosen}",
+        images=run.images,
+        coords={"row": down.tolist(), "column": right.tolist()},
+        fixed=chosen.fixed(),
+        unit="1",
+        values=values[state.head].astype(float),
+        notes=[] if state.corrected else [NOTE],
+    )
+
+
+def attention(state: State, book: Book, run: Run) -> View:
+    """The maps of a page as they are drawn: of an image that was opened live, or of attention received."""
+    maps = book.maps(state, run, image=items.pictured(state, run, book))
     if maps is None:
         raise ViewError(WAIT)
     if not isinstance(maps, Maps):
         raise ViewError(maps.sentence)
-    chosen = Selection(run, state.layer, None if state.view in {"layer", "models"} else state.head)
-    name = "" if image is None else f", {book.gallery(state)[image]}"
+    chosen = Selection(run, state.layer, None if state.view == "layer" else state.head)
     return build(
         run,
         name="attention",
-        title=f"Attention {asked(state)}{chosen}{name}",
-        images=run.images if image is None else 1,
+        title=f"Attention {asked(state)}{chosen}{whose(state, book)}",
+        images=1 if state.of_image else run.images,
         coords={**chosen.coords(), **grid_coords(run)},
         fixed=chosen.fixed(),
         unit="1",
         values=np.asarray(chosen.pick(maps.patches), dtype=float),
-        notes=[],
     )
