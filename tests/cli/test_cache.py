@@ -47,9 +47,17 @@ def test_more_is_said_where_more_is_asked_for(vitscope, store):
 
 
 def test_list_of_an_empty_cache_says_what_to_do(vitscope, tmp_path):
-    done = vitscope("cache", "list", "--cache", tmp_path / "none")
-    assert (done.code, done.out) == (0, "")
-    assert "vitscope extract" in done.err
+    (tmp_path / "empty").mkdir()
+    for where in (("--cache", tmp_path / "empty"), ()):  # the usual cache comes to be when something is measured
+        done = vitscope("cache", "list", *where)
+        assert (done.code, done.out) == (0, "")
+        assert "vitscope extract" in done.err
+
+
+@pytest.mark.parametrize("words", [["list"], ["info"], ["verify"], ["remove", "mae"], ["export", "--to", "out"]])
+def test_a_cache_that_is_named_has_to_be_there(vitscope, tmp_path, words):
+    assert f"no cache {tmp_path / 'none'}" in one_sentence(vitscope("cache", *words, "--cache", tmp_path / "none"))
+    assert not (tmp_path / "none").exists()
 
 
 def test_list_shows_broken_runs(vitscope, store):

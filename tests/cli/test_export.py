@@ -189,6 +189,7 @@ def test_a_dry_run_names_the_files_and_writes_none(vitscope, small, tmp_path):
 
 
 def test_an_empty_cache_is_one_sentence(vitscope, tmp_path):
+    (tmp_path / "none").mkdir()
     done = vitscope("cache", "export", "--to", tmp_path / "out", "--cache", tmp_path / "none")
     assert "nothing to export" in one_sentence(done)
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from vitscope.store.arrays import ArrayInfo
-    from vitscope.store.reader import Run
+    from vitscope.store.reader import Cache, Run
 
 app = typer.Typer(
     help="See what is in the cache, check it, free its space.",
@@ -39,11 +39,10 @@ OneRun = Annotated[
 @app.command("list")
 def list_(context: typer.Context, cache: CacheFolder = None, quiet: Quiet = False, verbose: Verbose = False) -> None:
     """List the runs in the cache, newest first."""
-    from vitscope.store.reader import Cache
     from vitscope.store.verify import size
 
     talk = Talk.of(context, quiet=quiet, verbose=verbose)
-    store = Cache(cache_folder(cache))
+    store = opened(cache)
     runs, problems = store.inventory()
     broken = _broken_runs(store, problems)
     talk.say(f"cache: {store.folder}")
@@ -73,11 +72,10 @@ def info(
 ) -> None:
     """Say where the cache is and how large, or everything that one run records about itself."""
     from vitscope.run.machine import free
-    from vitscope.store.reader import Cache
     from vitscope.store.verify import size
 
     talk = Talk.of(context, quiet=quiet, verbose=verbose)
-    store = Cache(cache_folder(cache))
+    store = opened(cache)
     talk.detail(f"cache: {store.folder}")
     if run is not None:
         for problem in _print_run(store.find(run)):
@@ -105,12 +103,11 @@ def verify(
 ) -> None:
     """Read every byte of a run, or of all runs, and compare it with its checksum; exit code 1 if anything differs."""
     from vitscope.store.folders import run_folders
-    from vitscope.store.reader import Cache
     from vitscope.store.verify import verify as check
 
     begin(context, log, lines=lines)
     talk = Talk.of(context, quiet=quiet, verbose=verbose)
-    store = Cache(cache_folder(cache))
+    store = opened(cache)
     folders = [resolve(store, run)] if run is not None else run_folders(store.folder)
     talk.detail(f"cache: {store.folder}")
     problems: dict[Path, list[str]] = {}
@@ -146,12 +143,11 @@ def remove(
     verbose: Verbose = False,
 ) -> None:
     """Remove runs for good and free their space. Asks first on a terminal; elsewhere it wants --yes."""
-    from vitscope.store.reader import Cache
     from vitscope.store.verify import remove as remove_run
     from vitscope.store.verify import size
 
     talk = Talk.of(context, quiet=quiet, verbose=verbose)
-    store = Cache(cache_folder(cache))
+    store = opened(cache)
     talk.detail(f"cache: {store.folder}")
     folders = list(dict.fromkeys(resolve(store, run) for run in runs))
     total = sum(size(folder) for folder in folders)
@@ -170,7 +166,18 @@ def remove(
     talk.say(f"freed {bytes_in_words(freed)}")
 
 
-def resolve(store: Any, name: str) -> Path:
+def opened(option: Path | None) -> Cache:
+    """The cache that is meant; StoreError where `option` names one that is not there; the usual one need not be."""
+    from vitscope.store.files import present
+    from vitscope.store.reader import Cache
+
+    folder = cache_folder(option)
+    if option is not None and not present(folder):
+        raise StoreError(f"there is no cache {clean(str(folder))}: name another folder with --cache, or leave it out.")
+    return Cache(folder)
+
+
+def resolve(store: Cache, name: str) -> Path:
     """The folder of the one run called `name`, readable or not; StoreError where it could be several, or none."""
     from vitscope.store.folders import run_folders
 
@@ -185,7 +192,7 @@ def resolve(store: Any, name: str) -> Path:
     return same[0] if same else store.find(name).folder
 
 
-def _broken_runs(store: Any, problems: Iterable[tuple[Path, str]]) -> list[Path]:
+def _broken_runs(store: Cache, problems: Iterable[tuple[Path, str]]) -> list[Path]:
     """Folders of runs that cannot be read; single results that cannot be are left out."""
     return [folder for folder, _ in problems if folder.parent == store.folder]
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vitscope.cli.cache import RUN_HELP, resolve
+from vitscope.cli.cache import RUN_HELP, opened, resolve
 from vitscope.cli.complete import run_names
-from vitscope.cli.options import CacheFolder, Quiet, Verbose, cache_folder
+from vitscope.cli.options import CacheFolder, Quiet, Verbose
 from vitscope.cli.record import Json, LogFile, begin, emit, json_asked
 from vitscope.cli.talk import Talk, clean
 from vitscope.cli.watch import watch
@@ -74,10 +74,9 @@ def export(
     from vitscope.export.folder import FORMATS, check_free, planned
     from vitscope.export.folder import export as write
     from vitscope.export.sheets import sections
-    from vitscope.store.reader import Cache
 
     talk = Talk.of(context, quiet=quiet, verbose=verbose)
-    store, target = Cache(cache_folder(cache)), at_home(to)
+    store, target = opened(cache), at_home(to)
     forms = [name for name in FORMATS if not form or name in {one.value for one in form}]
     found = sections(_chosen(store, runs or []))
     if not found:
