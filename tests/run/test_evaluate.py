@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import shutil
 import signal
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,6 +27,7 @@ from vitscope.store.lock import lock
 from vitscope.store.reader import Cache, Run, load_run
 from vitscope.store.verify import verify
 from vitscope.store.writer import RunWriter
+from vitscope.tasks import Measured
 
 PICTURES = 18  # five units
 
@@ -99,6 +103,81 @@ def test_numbers_and_what_the_run_says(some: Path, tmp_path: Path, forwards: lis
     assert listener.done[-1] == (5, 5)
     assert "a note of the data" in listener.told
     jobs.check_tidy(run)
+
+
+def timed_by_a_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A unit of `width` takes 1 and 4 s of its own, 2 of decoding, 8 of the model; to keep it, 16."""
+    now = [100.0]
+
+    def spend(seconds: float) -> None:
+        now[0] += seconds
+
+    def measured(self: fakes.Width, unit: int, model: Backbone) -> Measured:
+        spend(1)
+        with model.timed("decode"):
+            spend(2)
+        with model.model.module.register_forward_pre_hook(lambda *_: spend(8)):
+            pixels = torch.zeros(1, jobs.EDGE, jobs.EDGE, 3, dtype=torch.uint8)
+            model.run(pixels, on_features=lambda layer, _: spend(0 if layer else 4))
+        return Measured({"total": np.zeros(model.layers), "count": np.ones(1, int)})
+
+    kept = RunWriter.put_shard
+    monkeypatch.setattr(time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(fakes.Width, "measure", measured)
+    monkeypatch.setattr(RunWriter, "put_shard", lambda *given: spend(16) or kept(*given))
+
+
+def stages_of(units: int) -> dict[str, float]:
+    seconds = {"decode": 2, "copy": 0, "forward": 8, "metrics": 1 + 4, "write": 16, "idle": 0}
+    return {name: units * each for name, each in seconds.items()}
+
+
+def test_the_stages_of_units_are_told_apart(some: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    timed_by_a_clock(monkeypatch)
+    report, run = evaluated(fakes.request(some), tmp_path)
+    assert (report.stages, report.decoders) == (stages_of(5), 0)
+    assert run.facts["passes"][-1]["stages"] == stages_of(5)
+    assert evaluated(fakes.request(some), tmp_path)[0].stages == {}  # it was all there
+
+
+def test_a_part_has_the_stages_of_its_own_units(some: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of five units it has three; who makes the results adds up all of them, but for what came after a last record."""
+    timed_by_a_clock(monkeypatch)
+    part = evaluate(fakes.request(some), Resources(device="cpu", shard=(1, 2)), tmp_path, jobs.Listener())
+    assert part.stages == stages_of(3)
+    whole, _ = evaluated(fakes.request(some), tmp_path)
+    assert whole.stages == {**stages_of(5), "write": 4 * 16}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("task", "few"),
+    [
+        ("davis", {"limit": 1}),
+        ("spair", {"limit": 2}),
+        ("saliency", {"limit": 2}),
+        ("objects", {"limit": 4, "options": {"clusters": 2}}),
+        ("parts", {"limit": 4, "options": {"clusters": 2, "dense": False}}),
+    ],
+)
+def test_every_task_tells_decoding_from_the_model(
+    world_tree: Callable[[str], Path], tmp_path: Path, task: str, few: dict[str, Any]
+) -> None:
+    data = world_tree(catalog.TASKS[task].kinds[0])
+    report, _ = evaluated(TaskRequest(task=task, model="demo-mae", data=data, **few), tmp_path)
+    assert all(report.stages[name] > 0 for name in ("decode", "forward", "metrics", "write"))
+
+
+def test_stages_of_a_task_of_vectors_are_those_of_its_extractions(some: Path, tmp_path: Path) -> None:
+    asked = fakes.request(some, task="apart")
+    report, run = evaluated(asked, tmp_path, workers=1)
+    assert report.decoders == run.facts["passes"][-1]["decoders"] == 1
+    assert report.stages == run.facts["passes"][-1]["stages"]
+    for name in ("decode", "forward", "write"):
+        made = [found.facts["passes"][-1]["stages"][name] for found in Cache(tmp_path).runs() if not found.spec.task]
+        assert 0 < sum(made) <= report.stages[name] + 0.001
+    report, _ = evaluated(fakes.request(some, task="apart", restart=True), tmp_path)
+    assert (report.stages["decode"], report.stages["forward"], report.decoders) == (0, 0, 0)
 
 
 @pytest.mark.parametrize("unit", [0, 2, 4])

@@ -128,6 +128,19 @@ def test_decoding_beside_the_model_is_counted_apart(pictures: Path, tmp_path: Pa
     assert report.stages["decode"] > 0
 
 
+def test_a_part_has_the_stages_of_its_own_shards(pictures: Path, tmp_path: Path) -> None:
+    asked = jobs.request(pictures, metrics=("attention", "distance"))
+    parts = [jobs.measured(asked, tmp_path, shard=(number, 2))[0] for number in (1, 2)]
+    for report in parts:
+        assert list(report.stages) == list(STAGES)
+        assert all(report.stages[name] > 0 for name in ("decode", "copy", "forward", "metrics", "write"))
+    again, _ = jobs.measured(asked, tmp_path, shard=(1, 2))
+    assert again.stages == {}  # it had nothing to do
+    whole, run = jobs.measured(asked, tmp_path)
+    assert whole.stages == run.facts["passes"][-1]["stages"]
+    assert whole.stages["forward"] == pytest.approx(sum(part.stages["forward"] for part in parts), abs=0.01)
+
+
 # Batches that do not fit
 
 

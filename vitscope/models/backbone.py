@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import Tensor
@@ -11,6 +12,12 @@ from vitscope.errors import ModelError
 from vitscope.geometry import Geometry
 from vitscope.models.build import Loaded
 from vitscope.models.tap import Chunk, Piece, Whole, tap
+
+
+def _untimed(stage: str) -> AbstractContextManager[None]:
+    """Nobody asked how long it takes."""
+    del stage
+    return nullcontext()
 
 
 class Backbone:
@@ -22,6 +29,7 @@ class Backbone:
         self.model, self.geometry, self.device, self.dtype = model, geometry, device, dtype
         self.batch_size = batch_size  # images that a task gives to one pass, at most; halved where they do not fit
         self.forwards = 0  # images that went through the model
+        self.timed: Callable[[str], AbstractContextManager[None]] = _untimed  # what is inside is time of that stage
         self._mean = torch.tensor(model.mean, device=device).reshape(3, 1, 1)
         self._std = torch.tensor(model.std, device=device).reshape(3, 1, 1)
 
@@ -63,7 +71,13 @@ class Backbone:
         Raises ModelError when the last layer's tokens are not finite, as they are not where any layer's before are not.
         """
         self.forwards += len(pixels_BHWC)
-        pixels = self.normalised(pixels_BHWC)
+        with self.timed("copy"):
+            pixels = self.normalised(pixels_BHWC)
+
+        def handed(piece: Piece) -> None:
+            if on_attention is not None:
+                with self.timed("metrics"):
+                    on_attention(piece)
 
         def checked(layer: int, tokens_BTD: Tensor) -> None:
             if layer == self.layers - 1 and not torch.isfinite(tokens_BTD).all():
@@ -72,10 +86,13 @@ class Backbone:
                     "overflow, so try --precision fp32 or another checkpoint."
                 )
             if on_features is not None:
-                on_features(layer, tokens_BTD)
+                with self.timed("metrics"):
+                    on_features(layer, tokens_BTD)
 
+        attention = None if on_attention is None else handed
         with (
             torch.inference_mode(),
-            tap(self.model.module, on_attention, checked, chunk=chunk, heads=self.geometry.heads),
+            self.timed("forward"),
+            tap(self.model.module, attention, checked, chunk=chunk, heads=self.geometry.heads),
         ):
             self.model.module(pixels)

@@ -20,6 +20,7 @@ from vitscope.run.ranks import Turn, turn
 from vitscope.run.request import Report, TaskRequest, Watcher
 from vitscope.run.shards import now, versions
 from vitscope.run.share import Share
+from vitscope.run.stages import Stopwatch, summed
 from vitscope.run.units import measure, missing
 from vitscope.run.vectors import Found, vectors_of
 from vitscope.spec import Precision, Resources, Spec
@@ -89,16 +90,19 @@ def _evaluate(
     with taken.claimed(cache / spec.folder):
         found = taken.begin(prepare)
         work = Work(request, task, taken.opened(cache, spec, facts, found), model, target)
-        left, vectors = [], None
-        if found["owed"]:
-            left, vectors = _measure(work, resources, cache, watcher, taken)
+        measured = _measure(work, resources, cache, watcher, taken) if found["owed"] else Found()
+        last: dict[str, Any] = {}
+        if not taken.folds and measured.stages:
+            last = {"stages": summed(measured.stages), "decoders": measured.decoders}
         if taken.folds:
             if found["owed"]:
-                _conclude(work, vectors, watcher, began)
+                _conclude(work, measured, watcher, began)
+                last = work.writer.facts["passes"][-1]
             elif work.writer.facts["finished"] is None:  # an earlier start was killed when its result was written
                 work.writer.update(finished=now())
             work.writer.drop_shards()
-        return _report(work, measured=found["owed"], seconds=time.monotonic() - began, missing=left)
+        seconds = time.monotonic() - began
+        return _report(work, last, measured=found["owed"], seconds=seconds, missing=measured.missing)
 
 
 def _opened(request: TaskRequest, target: torch.device, watcher: Watcher) -> Task:
@@ -134,29 +138,35 @@ def options_of(name: str, kind: type[Task], given: Mapping[str, Any]) -> dict[st
     return {option: given.get(option, known.default) for option, known in kind.options.items()}
 
 
-def _measure(
-    work: Work, resources: Resources, cache: Path, watcher: Watcher, taken: Turn
-) -> tuple[list[int], Found | None]:
+def _measure(work: Work, resources: Resources, cache: Path, watcher: Watcher, taken: Turn) -> Found:
     """This process's share of what needs the model: what nobody has measured of the whole, and vectors, if needed."""
     if not hasattr(work.task, "units"):
-        found = vectors_of(cast("Vectors", work.task), work.request, resources, cache, watcher)
-        return found.missing, found
-    task, key = cast("Units", work.task), work.key
+        return vectors_of(cast("Vectors", work.task), work.request, resources, cache, watcher)
+    task, key, asked = cast("Units", work.task), work.key, work.request
+    spent: list[dict[str, float]] = []
 
     def share_of(share: Share) -> None:
-        asked = work.request
-        measure(task, key, work.model, work.writer, resources, work.target, asked.precision, watcher, share, asked.data)
+        spent.extend(
+            measure(
+                task, key, work.model, work.writer, resources, work.target, asked.precision, watcher, share, asked.data
+            )
+        )
 
     taken.measure(share_of, lambda: missing(task, key, work.writer))
-    return ([] if taken.folds else missing(task, key, work.writer)), None
+    if taken.folds:
+        return Found(stages=spent[-1:])  # what came before is in the records of the units
+    return Found(missing=missing(task, key, work.writer), stages=spent)
 
 
-def _conclude(work: Work, vectors: Found | None, watcher: Watcher, began: float) -> None:
+def _conclude(work: Work, measured: Found, watcher: Watcher, began: float) -> None:
     """The outcome of the task, written into its run."""
-    if vectors is None:
-        outcome, skipped = _of_units(work)
-    else:
-        outcome, skipped = cast("Vectors", work.task).compute(vectors.sets, watcher), vectors.skipped
+    watch = Stopwatch(torch.device("cpu"))  # an outcome is an array of numpy, for which nobody has to wait any more
+    with watch.stage("metrics"):
+        if hasattr(work.task, "units"):
+            outcome, skipped, spent = _of_units(work)
+        else:
+            outcome = cast("Vectors", work.task).compute(measured.sets, watcher)
+            skipped, spent = measured.skipped, []
     writer, seconds = work.writer, time.monotonic() - began
     for note in outcome.notes:
         watcher.tell(note)
@@ -164,15 +174,17 @@ def _conclude(work: Work, vectors: Found | None, watcher: Watcher, began: float)
     counts = writer.facts["counts"]
     writer.update(used=outcome.count, skipped=skipped, notes=notes, images=counts.get("images", outcome.count))
     arrays = {name: Measured(array.values, array.dims, array.unit) for name, array in outcome.arrays.items()}
-    writer.put_result(
-        work.request.task, work.version, arrays, outcome.count, {d: list(n) for d, n in outcome.coords.items()}
-    )
+    coords = {dim: list(names) for dim, names in outcome.coords.items()}
+    with watch.stage("write"):
+        writer.put_result(work.request.task, work.version, arrays, outcome.count, coords)
     done = {
         "metrics": [work.request.task],
         "images": outcome.count,
         "seconds": round(seconds, 3),
         "finished": now(),
         "batch_size": writer.facts["batch_size"],
+        "stages": summed([*spent, *measured.stages, watch.read(0)]),
+        "decoders": measured.decoders,
         "device": devices.describe(work.target),
         "versions": versions(),
     }
@@ -184,8 +196,8 @@ def _conclude(work: Work, vectors: Found | None, watcher: Watcher, began: float)
     )
 
 
-def _of_units(work: Work) -> tuple[Outcome, Skipped]:
-    """The outcome of all units, each of which is committed."""
+def _of_units(work: Work) -> tuple[Outcome, Skipped, list[dict[str, float]]]:
+    """The outcome of all units, each of which is committed, what was skipped, and the stages of every unit."""
     task, key = cast("Units", work.task), work.key
 
     def states() -> Iterator[dict[str, Any]]:
@@ -200,10 +212,10 @@ def _of_units(work: Work) -> tuple[Outcome, Skipped]:
     records = [work.writer.kept_record(unit) for unit in range(len(task.units))]
     work.writer.update(batch_size=min((record["batch_size"] for record in records), default=None))
     files = {(file["file"], file["reason"]): file for record in records for file in record["skipped"]}
-    return outcome, list(files.values())
+    return outcome, list(files.values()), [record.get("stages", {}) for record in records]
 
 
-def _report(work: Work, *, measured: bool, seconds: float, missing: list[int]) -> Report:
+def _report(work: Work, last: dict[str, Any], *, measured: bool, seconds: float, missing: list[int]) -> Report:
     facts, name = work.writer.facts, [work.request.task]
     return Report(
         folder=work.writer.folder,
@@ -213,6 +225,8 @@ def _report(work: Work, *, measured: bool, seconds: float, missing: list[int]) -
         seconds=seconds,
         measured=name if measured else [],
         reused=[] if measured else name,
+        stages=last.get("stages", {}),
+        decoders=last.get("decoders", 0),
         missing=missing,
     )
 

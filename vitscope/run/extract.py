@@ -94,7 +94,7 @@ def _extract(
                 work.fold(time.monotonic() - began)
                 last = writer.facts["passes"][-1]
             else:
-                left = work.missing()
+                left, last = work.missing(), work.costs()
         elif taken.folds:
             _settle(writer, len(images.records), spec)
         return Report(

@@ -49,7 +49,8 @@ class Work:
     plan: Plan
     spec: Spec
     preprocess: Preprocess
-    unrecorded: list[Stopwatch] = field(default_factory=list)  # time spent after the last record of this process
+    records: list[dict[str, Any]] = field(default_factory=list)  # of the shards that this process has measured
+    unrecorded: list[Stopwatch] = field(default_factory=list)  # time spent after the last of them
 
     @cached_property
     def order(self) -> np.ndarray:
@@ -125,6 +126,10 @@ class Work:
     def missing(self) -> list[int]:
         """The shards, of any share, of which something is not committed."""
         return [shard for shard in self.shards if self._lacking(shard)]
+
+    def costs(self) -> dict[str, Any]:
+        """What this process has spent on its shards, as `passes` in run.json says it of all; {} if it measured none."""
+        return self._costs(self.records, 0.0) if self.records else {}
 
     def fold(self, seconds: float) -> None:
         """Merge the shards of every metric, then forget them."""
@@ -259,6 +264,7 @@ class Work:
         }
         following, began = Stopwatch(self.setting.device), time.perf_counter()
         self.writer.put_shard(shard, states, record, rows)
+        self.records.append(record)
         following.add("write", time.perf_counter() - began)
         return following
 

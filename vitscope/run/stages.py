@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -73,6 +73,6 @@ def _event() -> Any:
     return event
 
 
-def summed(every: list[Mapping[str, float]]) -> dict[str, float]:
+def summed(every: Sequence[Mapping[str, float]]) -> dict[str, float]:
     """The stages of several shards together, in milliseconds' precision."""
     return {name: round(sum(stages.get(name, 0.0) for stages in every), 3) for name in STAGES}

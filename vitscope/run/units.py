@@ -17,6 +17,7 @@ from vitscope.run.measure import DTYPES
 from vitscope.run.plan import BATCH
 from vitscope.run.request import Watcher
 from vitscope.run.share import Share
+from vitscope.run.stages import Stopwatch, summed
 from vitscope.spec import Resources
 from vitscope.store.writer import RunWriter
 from vitscope.tasks import Measured, Units
@@ -33,11 +34,13 @@ def measure(
     watcher: Watcher,
     share: Share,
     root: Path,
-) -> None:
+) -> list[dict[str, float]]:
     """Measure and commit every unit of `task` in `share` that has no whole state under `key` in the run yet.
 
-    A unit whose passes do not fit on the device is measured again with passes of half as many images. DataError where
-    files had to be skipped and `root`, the folder of the data set, is gone or empty.
+    A unit whose passes do not fit on the device is measured again with passes of half as many images. Returns seconds
+    by stage: of every unit that was measured, as its record has them, and at the end of what came after the last
+    record; nothing where no unit was owed. DataError where files had to be skipped and `root`, the folder of the data
+    set, is gone or empty.
     """
     units = [unit for unit in range(len(task.units)) if unit in share]
     total = len(units)
@@ -46,14 +49,22 @@ def measure(
         watcher.tell(f"going on: {total - len(owed)} of {total} units were finished before")
     watcher.progress(total - len(owed), total)
     if not owed:
-        return
+        return []
     backbone = _backbone(model, target, precision, resources.batch_size or BATCH[target.type])
+    spent, watch = [], Stopwatch(target)
     for done, unit in enumerate(owed, total - len(owed) + 1):
-        found = _fitting(task, unit, backbone, watcher)
+        backbone.timed = watch.stage
+        with watch.stage("metrics"):  # but for what the task and the model take out of it
+            found = _fitting(task, unit, backbone, watcher)
         if found.skipped:
             presence.check(root, ())
-        writer.put_shard(unit, {key: found.state}, _record(task, unit, found, backbone))
+        record = _record(task, unit, found, backbone, watch)
+        spent.append(record["stages"])
+        watch = Stopwatch(target)
+        with watch.stage("write"):
+            writer.put_shard(unit, {key: found.state}, record)
         watcher.progress(done, total)
+    return [*spent, summed([watch.read(0)])]
 
 
 def _backbone(model: build.Loaded, target: torch.device, precision: str, batch_size: int) -> Backbone:
@@ -77,10 +88,11 @@ def _fitting(task: Units, unit: int, model: Backbone, watcher: Watcher) -> Measu
         watcher.warn(f"{devices.describe(model.device)} has too little memory: passes of {model.batch_size} images now")
 
 
-def _record(task: Units, unit: int, found: Measured, model: Backbone) -> dict[str, Any]:
+def _record(task: Units, unit: int, found: Measured, model: Backbone, watch: Stopwatch) -> dict[str, Any]:
     """What the record of a unit says besides its state."""
     skipped = [{"file": file, "reason": reason} for file, reason in found.skipped]
-    return {"unit": task.units[unit], "skipped": skipped, "batch_size": model.batch_size}
+    stages = summed([watch.read(0)])
+    return {"unit": task.units[unit], "skipped": skipped, "batch_size": model.batch_size, "stages": stages}
 
 
 def missing(task: Units, key: str, writer: RunWriter) -> list[int]:

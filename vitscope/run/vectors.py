@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from vitscope.run.extract import extract
@@ -18,6 +18,8 @@ class Found:
     """The vectors of every set; none where only a part of the shards was asked for."""
 
     sets: dict[str, VectorsOfSet] = field(default_factory=dict)
+    stages: list[dict[str, float]] = field(default_factory=list)  # seconds of each, of every extraction that was made
+    decoders: int = 0  # processes that decoded beside the one with the model
     skipped: list[dict[str, str]] = field(default_factory=list)  # files that could not be read: file and reason
     missing: list[int] = field(default_factory=list)  # shards that nobody has measured yet
 
@@ -27,7 +29,7 @@ def vectors_of(task: Vectors, asked: TaskRequest, resources: Resources, cache: P
 
     All layers come out of one pass; a set that was extracted before is not looked at again.
     """
-    found = Found()
+    found, decoders = Found(), 0
     for name, images in task.sets.items():
         watcher.tell(f"{name}: {len(images.records)} images from {images.root}")
         request = Request(
@@ -47,4 +49,6 @@ def vectors_of(task: Vectors, asked: TaskRequest, resources: Resources, cache: P
             found.sets[name] = Stored(load_run(report.folder))
         found.skipped.extend(report.skipped)
         found.missing.extend(report.missing)
-    return found
+        found.stages.extend([report.stages] if report.stages else [])  # none where all was measured before
+        decoders = max(decoders, report.decoders)
+    return replace(found, decoders=decoders)

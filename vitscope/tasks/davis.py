@@ -65,7 +65,8 @@ class Davis:
         """
         sequence = self._sequences[unit]
         try:
-            truths = _truths(sequence)
+            with model.timed("decode"):
+                truths = _truths(sequence)
             count = objects(truths[0])
             j, f = (np.zeros((model.layers, count, len(truths) - 2)) for _ in range(2))
             for time, masks in enumerate(self._follow(sequence, truths[0], model)):
@@ -84,7 +85,8 @@ class Davis:
         layers: list[Propagation] = []
         masks: list[np.ndarray] = []
         for path in sequence.frames:
-            picture = decode(path, orient=False)
+            with model.timed("decode"):
+                picture = decode(path, orient=False)
             if picture.size != truth.shape[::-1]:
                 raise Unreadable(
                     f"{path.name} has {_pixels(picture.size)} pixels, its mask {_pixels(truth.shape[::-1])}"

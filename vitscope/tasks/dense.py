@@ -106,7 +106,8 @@ def features(model: Backbone, image: Image.Image) -> list[Tensor]:
     layer's tokens of one pass. Raises ModelError for a window that is not square.
     """
     layout = tiling_for(model, image.height, image.width)
-    cut = torch.from_numpy(tiles(image, layout))
+    with model.timed("decode"):
+        cut = torch.from_numpy(tiles(image, layout))
     corners = layout.corners
     found: list[Tensor] = []
     for start in reversed(range(0, len(corners), model.batch_size)):  # the last tiles first: earlier ones cover them

@@ -117,13 +117,15 @@ class Regions:
         """Each readable image with its patch tokens (rows, columns, D) of every layer; the others go to `skipped`."""
         step = 1 if self._dense else model.batch_size
         for start in range(0, len(images), step):
-            read = [(image, _opened(image, skipped)) for image in images[start : start + step]]
+            with model.timed("decode"):
+                read = [(image, _opened(image, skipped)) for image in images[start : start + step]]
             there = [(image, pixels) for image, pixels in read if pixels is not None]
             if self._dense:
                 for image, pixels in there:
                     yield image, dense.features(model, pixels)
             elif there:
-                batch = np.stack([crop(pixels, model.window) for _, pixels in there])
+                with model.timed("decode"):
+                    batch = np.stack([crop(pixels, model.window) for _, pixels in there])
                 layers = [_grid(tokens, model) for tokens in model.features(torch.from_numpy(batch))]
                 for place, (image, _) in enumerate(there):
                     yield image, [tokens[place] for tokens in layers]

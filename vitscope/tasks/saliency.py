@@ -169,13 +169,8 @@ class Saliency:
                 truth = foreground(image, grid, threshold=self._threshold, first_ring=self._paper)
                 if truth is None:
                     raise Unreadable("no object in the centre crop")
-                picture = decode(image.path, orient=False)
-                if picture.size != (image.width, image.height):
-                    raise Unreadable(
-                        f"{picture.width} × {picture.height} pixels, but its annotations are for {image.width} × "
-                        f"{image.height}"
-                    )
-                seen.append(crop(picture, model.window))
+                with model.timed("decode"):
+                    seen.append(_cropped(image, model.window))
                 truths.append(truth)
             except Unreadable as error:
                 skipped.append((image.name, error.reason))
@@ -201,6 +196,16 @@ class Saliency:
         modes = list(MODES[-len(mean["iou"]) :])
         notes = () if len(modes) == len(MODES) else ("the model has no CLS token: mode cls is left out.",)
         return Outcome(arrays, count, {"mode": modes}, notes)
+
+
+def _cropped(image: MaskedImage, window: tuple[int, int]) -> np.ndarray:
+    """What the model sees of an image; raises Unreadable, also where its size is not what its annotations are for."""
+    picture = decode(image.path, orient=False)
+    if picture.size != (image.width, image.height):
+        raise Unreadable(
+            f"{picture.width} × {picture.height} pixels, but its annotations are for {image.width} × {image.height}"
+        )
+    return crop(picture, window)
 
 
 def _read(asked: Asked) -> MaskedSet:

@@ -166,7 +166,8 @@ def _tokens(sides: Sequence[Side], model: Backbone) -> tuple[dict[Path, Tensor],
         seen: dict[Path, Tensor] = {}
         for side in sides[start : start + model.batch_size]:
             try:
-                seen[side.path] = torch.from_numpy(_canvas(side, model.window))
+                with model.timed("decode"):
+                    seen[side.path] = torch.from_numpy(_canvas(side, model.window))
             except Unreadable as error:
                 skipped.append((side.name, error.reason))
         if seen:
