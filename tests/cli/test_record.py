@@ -217,6 +217,17 @@ def test_json_lines_of_verify(vitscope, store):
     assert (done.code, events(done.out)[-1]["event"]) == (1, "error")
 
 
+def test_a_line_of_no_single_run_says_what_is_done(vitscope, store, tmp_path):
+    def runs(*words: object) -> list[str | None]:
+        return [line["run"] for line in events(vitscope("cache", *words, "--cache", store, "--json").out)]
+
+    names = sorted(folder.name for folder in store.iterdir())
+    *progress, first, second = runs("verify")
+    assert (set(progress), [first, second]) == ({"verify"}, names)
+    *progress, result = runs("export", "--to", tmp_path / "out", "--format", "npz")
+    assert (set(progress), result) == ({"export"}, None)
+
+
 def test_an_interruption_is_a_line_of_json(vitscope, store, monkeypatch):
     def stop(folder: Path) -> list[str]:
         raise KeyboardInterrupt

@@ -6,7 +6,8 @@ With `--json` stdout holds nothing but JSON, an object a line, each with `event`
     result     run, and what the command found; the last line of a run that went well
     error      message, exit_code, and run where it is of one of several; the last line of a command that failed
 
-What a person reads stays on stderr. `run` is a model, or in `vitscope cache` the folder of a run.
+What a person reads stays on stderr. `run` is a model or, in results of `vitscope cache verify`, the folder of a run; in
+progress of no single one what is done (`verify`, `export`, `the world`); null in the result of an export.
 """
 
 from __future__ import annotations
