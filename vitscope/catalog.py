@@ -36,6 +36,7 @@ class Evaluation(Entry):
     """A task: its `target` is a class of vitscope.tasks."""
 
     kinds: tuple[str, ...] = ()  # the data that it is for, names of DATASETS; the first is drawn in the embedded world
+    vectors: bool = False  # an extraction looks at the images for it, which decodes in processes of its own
 
 
 _SMALL = {"img_size": 80, "patch_size": 8, "embed_dim": 96, "depth": 8, "num_heads": 6}
@@ -106,9 +107,14 @@ METRICS: dict[str, Entry] = {
 }
 
 TASKS: dict[str, Evaluation] = {
-    "knn": Evaluation("vitscope.tasks.knn:Knn", "classification by nearest neighbours", kinds=("imagenet",)),
+    "knn": Evaluation(
+        "vitscope.tasks.knn:Knn", "classification by nearest neighbours", kinds=("imagenet",), vectors=True
+    ),
     "retrieval": Evaluation(
-        "vitscope.tasks.retrieval:Retrieval", "the same place in other photographs", kinds=("roxford5k", "rparis6k")
+        "vitscope.tasks.retrieval:Retrieval",
+        "the same place in other photographs",
+        kinds=("roxford5k", "rparis6k"),
+        vectors=True,
     ),
     "davis": Evaluation("vitscope.tasks.davis:Davis", "objects followed through a video", kinds=("davis",)),
     "spair": Evaluation("vitscope.tasks.spair:SPair", "keypoints found again in another image", kinds=("spair",)),
@@ -116,7 +122,10 @@ TASKS: dict[str, Evaluation] = {
         "vitscope.tasks.saliency:Saliency", "heads' attention against masks of objects", kinds=("partimagenet", "coco")
     ),
     "clusters": Evaluation(
-        "vitscope.tasks.clusters:Clusters", "k-means of images against classes", kinds=("imagenet", "images")
+        "vitscope.tasks.clusters:Clusters",
+        "k-means of images against classes",
+        kinds=("imagenet", "images"),
+        vectors=True,
     ),
     "objects": Evaluation("vitscope.tasks.objects:Objects", "k-means of objects against labels", kinds=("coco",)),
     "parts": Evaluation("vitscope.tasks.parts:Parts", "k-means of parts against labels", kinds=("partimagenet",)),

@@ -27,6 +27,7 @@ class Stand:
     fails: dict = field(default_factory=dict)
     skipped: list = field(default_factory=list)
     measured: bool = True
+    seconds: float = 2.0
 
     def evaluate(self, request, resources, cache, watcher):
         self.asked.append(types.SimpleNamespace(request=request, resources=resources, cache=cache))
@@ -41,8 +42,9 @@ class Stand:
         )
         name = [request.task]
         return types.SimpleNamespace(
-            folder=run.folder, images=7, used=7 - len(self.skipped), skipped=self.skipped, seconds=2.0,
+            folder=run.folder, images=7, used=7 - len(self.skipped), skipped=self.skipped, seconds=self.seconds,
             measured=name if self.measured else [], reused=[] if self.measured else name,
+            stages={"decode": 6.0, "forward": 3.0, "metrics": 1.0}, decoders=0, missing=[1],
         )  # fmt: skip
 
 
@@ -85,16 +87,43 @@ def test_defaults(vitscope, stand, tmp_path):
 
 def test_every_common_option_arrives(vitscope, stand, tmp_path):
     options = (
-        "--checkpoint w.pth --dataset coco --limit 9 --per-class 3 --image-size 224x448 --precision bf16 "
+        "--checkpoint w.pth --dataset imagenet --limit 9 --per-class 3 --image-size 224x448 --precision bf16 "
         "--protocol paper --preprocess model --restart --device cuda:1 --batch-size 4 --workers 0"
     )
-    assert vitscope("evaluate", "objects", "-m", "mae", "--data", tmp_path, *options.split()).code == 0
+    assert vitscope("evaluate", "clusters", "-m", "mae", "--data", tmp_path, *options.split()).code == 0
     request, resources = stand.asked[0].request, stand.asked[0].resources
     assert request.checkpoint == Path("w.pth")
-    assert (request.dataset, request.limit, request.per_class, request.image_size) == ("coco", 9, 3, (224, 448))
+    assert (request.dataset, request.limit, request.per_class, request.image_size) == ("imagenet", 9, 3, (224, 448))
     assert (request.precision, request.protocol, request.preprocess) == ("bf16", "paper", "model")
     assert request.restart
     assert (resources.device, resources.batch_size, resources.workers) == ("cuda:1", 4, 0)
+
+
+@pytest.mark.parametrize("task", catalog.TASKS)
+def test_workers_are_for_tasks_whose_images_are_extracted(vitscope, stand, tmp_path, task):
+    asked = ("evaluate", task, "--model", "mae", "--data", tmp_path, "--cache", tmp_path / "cache")
+    if hasattr(catalog.load("task", catalog.TASKS, task), "measure"):
+        assert "--workers" in one_sentence(vitscope(*asked, "--workers", "2"))
+        assert stand.asked == []
+        vitscope("config", "workers", 2)  # which is for all commands
+        assert not vitscope(*asked).err.startswith("vitscope: ")
+    else:
+        vitscope(*asked, "--workers", "2")
+    assert stand.asked[0].resources.workers == 2
+
+
+@pytest.mark.parametrize("shard", [(), ("--shard", "1/2")])
+def test_what_limited_a_long_run_is_said(vitscope, stand, tmp_path, shard):
+    asked = ("--model", "mae", "--data", tmp_path, "--cache", tmp_path / "cache", *shard)
+    assert "decode" not in vitscope("evaluate", "objects", *asked).err
+    stand.seconds = 60.0
+    line = "mae: decode 60 % · forward 30 % · metrics 10 %: decoding limits"
+    said = vitscope("evaluate", "objects", *asked).err.splitlines()
+    assert line in said  # there is nothing to try
+    assert f"{line}, try more --workers" in vitscope("evaluate", "clusters", *asked).err.splitlines()
+    assert not any(words.startswith("stage ") for words in said)
+    assert "forward         3.0   30 %" in vitscope("evaluate", "objects", "-v", *asked).err.splitlines()
+    assert vitscope("evaluate", "objects", "-q", *asked).err == ""
 
 
 @pytest.mark.parametrize(

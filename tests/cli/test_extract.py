@@ -12,7 +12,8 @@ import pytest
 from tests import synthetic
 from tests.cli.conftest import one_sentence
 from vitscope import catalog
-from vitscope.cli.extract import _name, image_size, metric_names
+from vitscope.cli.extract import _name
+from vitscope.cli.options import image_size, metric_names
 from vitscope.errors import DataError, ModelError, UnknownName
 from vitscope.store.reader import Cache
 
@@ -26,6 +27,9 @@ class Stand:
     skipped: list = field(default_factory=list)
     measured: tuple = ("attention", "distance")
     folder: Path | None = None
+    seconds: float = 2.0
+    stages: dict = field(default_factory=dict)
+    decoders: int = 0
 
     def extract(self, request, resources, cache, watcher):
         self.asked.append(types.SimpleNamespace(request=request, resources=resources, cache=cache))
@@ -40,11 +44,11 @@ class Stand:
             images=4,
             used=used,
             skipped=self.skipped,
-            seconds=2.0,
+            seconds=self.seconds,
             measured=list(self.measured),
             reused=[],
-            stages={},
-            decoders=0,
+            stages=self.stages,
+            decoders=self.decoders,
             missing=[],
         )
 
@@ -129,6 +133,32 @@ def test_what_was_done_and_what_to_type_next(vitscope, stand, tmp_path):
 def test_quiet_leaves_the_folder_alone(vitscope, stand, tmp_path):
     done = vitscope("extract", "--quiet", "--model", "mae", "--data", tmp_path, "--cache", tmp_path)
     assert (done.out, done.err) == (f"{tmp_path / 'mae'}\n", "")
+
+
+@pytest.mark.parametrize(
+    ("stages", "decoders", "said"),
+    [
+        ({"decode": 61.0, "forward": 30.0, "metrics": 9.0}, 0, "decoding limits, try more --workers"),
+        ({"decode": 90.0, "forward": 60.0, "idle": 40.0}, 2, "mae: forward 60 % · idle 40 %: the model itself limits"),
+        ({"decode": 90.0, "forward": 40.0, "idle": 60.0}, 2, "most often for decoding: try more --workers"),
+        (
+            {"forward": 40.0, "metrics": 59.8, "write": 0.2},
+            0,
+            "metrics 60 % · forward 40 %: the metrics limit, try fewer",
+        ),
+    ],
+)
+def test_what_limited_a_long_run_is_said(vitscope, stand, tmp_path, stages, decoders, said):
+    stand.stages, stand.decoders = stages, decoders
+    asked = ("extract", "--model", "mae", "--data", tmp_path, "--cache", tmp_path / "cache")
+    assert "limits" not in vitscope(*asked).err
+    stand.seconds = 100.0
+    for words in (asked, (*asked, "--shard", "1/2")):
+        (line,) = (line for line in vitscope(*words).err.splitlines() if "forward" in line)
+        assert said in line
+        assert vitscope(*words, "--quiet").err == ""
+        table = [line.split()[0] for line in vitscope(*words, "--verbose").err.splitlines()]
+        assert set(stages) < set(table)
 
 
 def test_nothing_new_is_said_so(vitscope, stand, tmp_path):

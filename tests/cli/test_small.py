@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import sys
 import types
+from inspect import signature
 
 import pytest
 from huggingface_hub import constants
 
 from tests.cli.conftest import one_sentence
 from vitscope.cli import watch as watching
+from vitscope.cli.doctor import doctor as doctor_command
+from vitscope.cli.extract import extract
 from vitscope.cli.talk import Talk
 from vitscope.run import doctor
 from vitscope.run.check import Check
+from vitscope.run.request import Report, Request
 
 
 def test_config_sets_prints_and_takes_out(vitscope, tmp_path, monkeypatch):
@@ -77,6 +81,27 @@ def test_doctor_says_where_a_setting_comes_from(vitscope, tmp_path, no_torch, mo
     monkeypatch.setenv("COLUMNS", "1000")
     said = vitscope("doctor").out
     assert f"{tmp_path / 'config.toml'}: workers = 3; $VITSCOPE_CACHE: cache = {tmp_path / 'elsewhere'}" in said
+
+
+def test_doctor_tries_what_extract_would_do(vitscope, tmp_path, no_torch, monkeypatch):
+    """The same words ask both for the same; only what changes neither the run nor its cost is extract's alone."""
+    asked = []
+    report = Report(folder=tmp_path, images=4, used=4, skipped=[], seconds=1.0, measured=[], reused=[])
+    for name, answer in (("preview", ()), ("extract", report)):
+        fake = types.ModuleType(f"vitscope.run.{name}")
+        fake.Request = Request  # type: ignore[attr-defined]
+        setattr(fake, name, lambda *given, answer=answer: asked.append(given[:3]) or answer)
+        monkeypatch.setitem(sys.modules, fake.__name__, fake)
+    words = (
+        "--model mae --checkpoint w.pth --allow-torchscript --dataset images --limit 9 --per-class 3 --image-size 64 "
+        "--gallery 0 --precision bf16 --protocol paper --preprocess model --metrics entropy,distance --device cuda:1 "
+        "--batch-size 4 --workers 0"
+    )
+    for command in ("doctor", "extract"):
+        assert vitscope(command, *words.split(), "--data", tmp_path, "--cache", tmp_path / "cache").code == 0
+    assert asked[0] == asked[1]
+    options = set(signature(extract).parameters) - set(signature(doctor_command).parameters)
+    assert options == {"restart", "shard", "log", "lines"}
 
 
 def test_doctor_notes(vitscope, tmp_path, no_torch, monkeypatch):

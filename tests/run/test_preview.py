@@ -100,6 +100,25 @@ def test_a_large_data_set_is_scaled_up_and_its_shards_wait():
     assert most == final + 1000 * 2000 + 10 * 1_000_000 + 50
 
 
+@pytest.mark.parametrize(
+    ("workers", "said"),
+    [
+        (0, "about 1 min 15 s on one cuda: 10.0 ms an image, and 5.0 ms to decode it in the same process"),
+        (1, "about 50.0 s on one cuda: 10.0 ms an image, and 5.0 ms to decode it in 1 process beside"),
+    ],
+)
+def test_decoding_takes_time_of_its_own_only_in_the_process_with_the_model(workers, said):
+    assert preview._time(0.010, 0.005, 5000, "cuda", workers).found == said
+    assert "about 1 min 40 s" in preview._time(0.001, 0.040, 5000, "cuda", 2).found  # two that decode do not keep up
+
+
+def test_the_workers_of_the_run_are_those_of_the_time(photographs, tmp_path):
+    asked = Request(model="demo-mae", data=photographs, metrics=("distance",), gallery=0)
+    for workers, said in ((None, "in the same process"), (3, "in 3 processes beside")):
+        checks = preview.preview(asked, Resources(device="cpu", workers=workers), tmp_path / "cache")
+        assert said in {check.name: check.found for check in checks}["time"]
+
+
 def test_the_command_wants_both(monkeypatch):
     from typer.testing import CliRunner
 

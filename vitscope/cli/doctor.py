@@ -3,14 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from vitscope.cli import complete
-from vitscope.cli.extract import chosen_data, image_size, metric_names, resources_of
-from vitscope.cli.options import BatchSize, CacheFolder, Checkpoint, Dataset, Device, Quiet, Verbose, cache_folder
+from vitscope.cli.extract import chosen_data, resources_of
+from vitscope.cli.options import (
+    AllowAnyTorchScript,
+    AllowTorchScript,
+    BatchSize,
+    CacheFolder,
+    Checkpoint,
+    Dataset,
+    Device,
+    Gallery,
+    ImageSize,
+    Limit,
+    Metrics,
+    NumberFormat,
+    PerClass,
+    Photographs,
+    Preprocess,
+    PreprocessOf,
+    Protocol,
+    ProtocolOf,
+    Quiet,
+    Verbose,
+    Workers,
+    cache_folder,
+    image_size,
+    metric_names,
+    torchscript,
+)
 from vitscope.cli.talk import Talk, clean, console, depth, result
 from vitscope.errors import VitscopeError
 
@@ -18,7 +43,6 @@ if TYPE_CHECKING:
     from vitscope.run.check import Check
 
 STYLES = {"ok": "green", "note": "yellow", "problem": "bold red"}
-RUN = "What a run would take (as `vitscope extract` with the same options)"
 
 
 def doctor(
@@ -32,29 +56,31 @@ def doctor(
             help="Try this model on a few images: weights, memory, space, time.",
             show_default=False,
             autocompletion=complete.models,
-            rich_help_panel=RUN,
         ),
     ] = None,
     checkpoint: Checkpoint = None,
-    data: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="The images; else a setting.", show_default=False)
-    ] = None,
+    allow_torchscript: AllowTorchScript = False,
+    allow_any_torchscript: AllowAnyTorchScript = False,
+    data: Photographs = None,
     dataset: Dataset = None,
-    limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="At most N images.", show_default=False)] = None,
-    size: Annotated[
-        str | None,
-        typer.Option("--image-size", metavar="N|HxW", help="Crop in pixels; else the model's own.", show_default=False),
-    ] = None,
-    metrics: Annotated[str, typer.Option(metavar="default|all|NAME,…", help="What would be measured.")] = "default",
+    limit: Limit = None,
+    per_class: PerClass = None,
+    size: ImageSize = None,
+    gallery: Gallery = 8,
+    precision: NumberFormat = None,
+    protocol: ProtocolOf = Protocol.corrected,
+    preprocess: PreprocessOf = Preprocess.paper,
+    metrics: Metrics = "default",
     device: Device = None,
     batch_size: BatchSize = None,
+    workers: Workers = None,
     cache: CacheFolder = None,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
     """Look at the device, memory, hub, terminal, cache and settings; say what to do where something is missing.
 
-    With --model, also measure a few images as `vitscope extract` would, keeping nothing and downloading nothing.
+    With --model, also measure a few images as `vitscope extract` with the same options; nothing is kept or downloaded.
     Exit code 1 if there is a problem; notes are no problems.
 
     \b
@@ -75,15 +101,20 @@ def doctor(
         from vitscope.run.preview import preview
         from vitscope.run.request import Request
 
-        resources, precision = resources_of(device, batch_size, None, None, None)
+        resources, number_format = resources_of(device, batch_size, workers, precision, None)
         request = Request(
             model=model,
             checkpoint=checkpoint,
+            torchscript=torchscript(allow_torchscript, allow_any_torchscript),
             data=found[0],
             dataset=found[1],
             limit=limit,
+            per_class=per_class,
             image_size=image_size(size) if size else None,
-            precision=precision,
+            gallery=gallery,
+            precision=number_format,
+            protocol=protocol.value,
+            preprocess=preprocess.value,
             metrics=metric_names(metrics),
         )
         problems += _shown(talk, preview(request, resources, cache_folder(cache)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,14 +13,7 @@ from vitscope import catalog
 from vitscope.amounts import duration
 from vitscope.cli import complete
 from vitscope.cli import task_options as own
-from vitscope.cli.extract import (
-    SKIPPED_SHOWN,
-    Precision,
-    Preprocess,
-    Protocol,
-    image_size,
-    resources_of,
-)
+from vitscope.cli.extract import SKIPPED_SHOWN, resources_of
 from vitscope.cli.options import (
     AllowAnyTorchScript,
     AllowTorchScript,
@@ -28,23 +22,33 @@ from vitscope.cli.options import (
     Checkpoint,
     Dataset,
     Device,
+    ImageSize,
     Models,
+    NumberFormat,
+    PerClass,
+    Preprocess,
+    PreprocessOf,
+    Protocol,
+    ProtocolOf,
     Quiet,
+    Restart,
     Verbose,
-    Workers,
     cache_folder,
     expand,
+    image_size,
     torchscript,
 )
 from vitscope.cli.record import Json, LogFile
 from vitscope.cli.record import begin as record
 from vitscope.cli.talk import Talk
 from vitscope.cli.together import Shard, answer, begin, check_alone, in_turn, part_of, summarise_part
-from vitscope.cli.watch import watch
+from vitscope.cli.watch import say_where_time_went, watch
+from vitscope.errors import TaskError
 
 if TYPE_CHECKING:
     from vitscope.run.request import Report
 
+OPTIONS = ("--workers",)  # that change what limits a run, where images are decoded beside it
 TASK_HELP = "One of: " + ", ".join(catalog.TASKS) + "."
 
 
@@ -65,26 +69,12 @@ def evaluate(
     limit: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="At most N images, pairs or videos.", show_default=False)
     ] = None,
-    per_class: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="At most N images of each class.", show_default=False)
-    ] = None,
-    size: Annotated[
-        str | None,
-        typer.Option("--image-size", metavar="N|HxW", help="Crop in pixels; else the model's own.", show_default=False),
-    ] = None,
-    precision: Annotated[
-        Precision | None,
-        typer.Option(
-            metavar="fp32|bf16|fp16", help="Number format of the forward pass; else fp32.", show_default=False
-        ),
-    ] = None,
-    protocol: Annotated[
-        Protocol, typer.Option(metavar="corrected|paper", help="As defined, or as the paper's code.")
-    ] = Protocol.corrected,
-    preprocess: Annotated[
-        Preprocess, typer.Option(metavar="paper|model", help="Crops as in the paper for all, or as each model's own.")
-    ] = Preprocess.paper,
-    restart: Annotated[bool, typer.Option("--restart", help="Forget what this run measured before.")] = False,
+    per_class: PerClass = None,
+    size: ImageSize = None,
+    precision: NumberFormat = None,
+    protocol: ProtocolOf = Protocol.corrected,
+    preprocess: PreprocessOf = Preprocess.paper,
+    restart: Restart = False,
     tokens: own.TokensOf = None,
     k: own.Neighbours = None,
     temperature: own.Temperature = None,
@@ -100,7 +90,7 @@ def evaluate(
     split: own.Split = None,
     device: Device = None,
     batch_size: BatchSize = None,
-    workers: Workers = None,
+    workers: own.Workers = None,
     shard: Shard = None,
     log: LogFile = None,
     lines: Json = False,
@@ -120,7 +110,9 @@ def evaluate(
     begin()
     record(context, log, lines=lines)
     talk, models = Talk.of(context, quiet=quiet, verbose=verbose), expand(model)
-    catalog.find("task", catalog.TASKS, task)
+    vectors = catalog.find("task", catalog.TASKS, task).vectors
+    if workers is not None and not vectors:
+        raise TaskError(f"{task} decodes its images by itself: leave out --workers.")
     if checkpoint is not None and len(models) > 1:
         raise typer.BadParameter("one file holds the weights of one model: give one --model", param_hint="--checkpoint")
     options = own.given(
@@ -154,9 +146,9 @@ def evaluate(
             )
             report = run(request, resources, store, watcher)
         if piece is not None and talk.speaks:
-            summarise_part(talk, name, piece, report)
+            summarise_part(talk, name, piece, report, OPTIONS if vectors else ())
         elif talk.speaks:
-            _summarise(talk, task, name, report)
+            _summarise(talk, task, name, report, OPTIONS if vectors else ())
         if masks is not None and report.reused:
             talk.warn(f"{name} was evaluated before, so no masks were written: --restart writes them")
 
@@ -187,8 +179,8 @@ def _embedded(talk: Talk, task: str, cache: Path, shard: tuple[int, int] | None)
         return tour.data_for(task, cache, watcher.progress)
 
 
-def _summarise(talk: Talk, task: str, model: str, report: Report) -> None:
-    """The best layer on stderr, the run's folder on stdout."""
+def _summarise(talk: Talk, task: str, model: str, report: Report, options: Collection[str]) -> None:
+    """The best layer and what limited the run on stderr, the run's folder on stdout."""
     from vitscope.store.reader import load_run
     from vitscope.views.summary import in_words
 
@@ -199,6 +191,7 @@ def _summarise(talk: Talk, task: str, model: str, report: Report) -> None:
         talk.warn(f"… and {len(report.skipped) - len(shown)} more; all are in run.json, --verbose lists them")
     how = f"in {duration(report.seconds)}" if report.measured else "evaluated before (--restart does it again)"
     talk.say(f"{model}: {task}: {in_words(load_run(report.folder))}; {how}")
+    say_where_time_went(talk, model, report, options)
     answer(model, report)
 
 

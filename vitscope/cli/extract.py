@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import re
 import shlex
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 from vitscope import catalog
 from vitscope.amounts import duration
-from vitscope.cli import complete
 from vitscope.cli.options import (
     AllowAnyTorchScript,
     AllowTorchScript,
@@ -21,19 +18,34 @@ from vitscope.cli.options import (
     Checkpoint,
     Dataset,
     Device,
+    Gallery,
+    ImageSize,
+    Limit,
+    Metrics,
     Models,
+    NumberFormat,
+    PerClass,
+    Photographs,
+    Precision,
+    Preprocess,
+    PreprocessOf,
+    Protocol,
+    ProtocolOf,
     Quiet,
+    Restart,
     Verbose,
     Workers,
     cache_folder,
     expand,
+    image_size,
+    metric_names,
     torchscript,
 )
 from vitscope.cli.record import Json, LogFile
 from vitscope.cli.record import begin as record
 from vitscope.cli.talk import Talk
 from vitscope.cli.together import Shard, answer, begin, check_alone, in_turn, part_of, summarise_part
-from vitscope.cli.watch import watch, where_time_went
+from vitscope.cli.watch import say_where_time_went, watch
 from vitscope.errors import StoreError
 
 if TYPE_CHECKING:
@@ -41,64 +53,8 @@ if TYPE_CHECKING:
     from vitscope.spec import Resources
 
 UNASKED = ("images", "imagenet")  # the kinds of data that are taken, if set, where nothing is asked for
+OPTIONS = ("--workers", "--metrics")  # that change what limits a run
 SKIPPED_SHOWN = 5  # skipped files listed by name; --verbose lists all
-
-
-class Precision(StrEnum):
-    """Number format of the forward pass."""
-
-    fp32 = "fp32"
-    bf16 = "bf16"
-    fp16 = "fp16"
-
-
-class Protocol(StrEnum):
-    """What is done where the paper's code differs from what it means.
-
-    Of an extraction: EXIF turns, which it ignores, and Gram matrices, of 8 images as they are listed instead of 32
-    shuffled, which CKA divides by their range. docs/tasks.md has a table for each task.
-    """
-
-    corrected = "corrected"
-    paper = "paper"
-
-
-class Preprocess(StrEnum):
-    """How an image becomes a crop: short side to the crop's and its middle, or as the model was evaluated."""
-
-    paper = "paper"
-    model = "model"
-
-
-def image_size(text: str) -> tuple[int, int]:
-    """Height and width in pixels out of `224` or `224x448`; BadParameter for anything else.
-
-    >>> image_size("224"), image_size("224x448")
-    ((224, 224), (224, 448))
-    """
-    match = re.fullmatch(r"(\d+)(?:[xX×](\d+))?", text)
-    size = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
-    if min(size) < 1:
-        raise typer.BadParameter(f"{text!r} is neither a side such as 224 nor HEIGHTxWIDTH such as 224x448")
-    return size
-
-
-def metric_names(text: str) -> tuple[str, ...]:
-    """Names out of `default`, `all`, or names joined by commas, in the order of the catalog; UnknownName.
-
-    >>> metric_names("entropy,distance")
-    ('distance', 'entropy')
-    """
-    wanted: set[str] = set()
-    for name in filter(None, (part.strip() for part in text.split(","))):
-        if name in {"default", "all"}:
-            wanted |= {metric for metric, entry in catalog.METRICS.items() if entry.default or name == "all"}
-        else:
-            catalog.find("metric", catalog.METRICS, name)
-            wanted.add(name)
-    if not wanted:
-        raise typer.BadParameter("name at least one metric, or `default`, or `all`", param_hint="--metrics")
-    return tuple(name for name in catalog.METRICS if name in wanted)
 
 
 def chosen_data(talk: Talk, data: Path | None, dataset: str | None) -> tuple[Path, str] | None:
@@ -136,41 +92,17 @@ def extract(
     checkpoint: Checkpoint = None,
     allow_torchscript: AllowTorchScript = False,
     allow_any_torchscript: AllowAnyTorchScript = False,
-    data: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Photographs, flat or in class folders.", show_default=False),
-    ] = None,
+    data: Photographs = None,
     dataset: Dataset = None,
-    limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="At most N images.", show_default=False)] = None,
-    per_class: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="At most N images of each class folder.", show_default=False)
-    ] = None,
-    size: Annotated[
-        str | None,
-        typer.Option("--image-size", metavar="N|HxW", help="Crop in pixels; else the model's own.", show_default=False),
-    ] = None,
-    gallery: Annotated[int, typer.Option(metavar="N", min=0, help="Keep all attention of N images.")] = 8,
-    precision: Annotated[
-        Precision | None,
-        typer.Option(
-            metavar="fp32|bf16|fp16", help="Number format of the forward pass; else fp32.", show_default=False
-        ),
-    ] = None,
-    protocol: Annotated[
-        Protocol, typer.Option(metavar="corrected|paper", help="As defined, or as the paper's code.")
-    ] = Protocol.corrected,
-    preprocess: Annotated[
-        Preprocess, typer.Option(metavar="paper|model", help="Crops as in the paper for all, or as each model's own.")
-    ] = Preprocess.paper,
-    metrics: Annotated[
-        str,
-        typer.Option(
-            metavar="default|all|NAME,…",
-            help="What is measured; `default,NAME` adds to the default.",
-            autocompletion=complete.metrics,
-        ),
-    ] = "default",
-    restart: Annotated[bool, typer.Option("--restart", help="Forget what this run measured before.")] = False,
+    limit: Limit = None,
+    per_class: PerClass = None,
+    size: ImageSize = None,
+    gallery: Gallery = 8,
+    precision: NumberFormat = None,
+    protocol: ProtocolOf = Protocol.corrected,
+    preprocess: PreprocessOf = Preprocess.paper,
+    metrics: Metrics = "default",
+    restart: Restart = False,
     device: Device = None,
     batch_size: BatchSize = None,
     workers: Workers = None,
@@ -222,7 +154,7 @@ def extract(
             )
             report = run(request, resources, store, watcher)
         if piece is not None and talk.speaks:
-            summarise_part(talk, name, piece, report)
+            summarise_part(talk, name, piece, report, OPTIONS)
         elif talk.speaks:
             summarise(talk, name, report, cache)
 
@@ -259,8 +191,7 @@ def summarise(talk: Talk, model: str, report: Report, cache: Path | None) -> Non
         talk.warn(f"… and {len(report.skipped) - len(shown)} more; all are in run.json, --verbose lists them")
     talk.say(f"{model}: {_done(report)}")
     talk.detail(f"measured: {', '.join(report.measured) or 'nothing'}; reused: {', '.join(report.reused) or 'nothing'}")
-    for line in where_time_went(report.stages, report.decoders):
-        talk.detail(line)
+    say_where_time_went(talk, model, report, OPTIONS)
     answer(model, report)
     where, name = ["--cache", str(cache)] if cache else [], _name(model, report.folder)
     talk.say("next:")

@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from vitscope import catalog
+from vitscope.cli.options import decoders
 from vitscope.config import at_home
 
 
@@ -57,6 +59,8 @@ Temperature = Annotated[
         metavar="T", help="Votes weigh exp(similarity / T); else 0.07.", show_default=False, rich_help_panel="knn"
     ),
 ]
+OF_VECTORS = ", ".join(name for name, task in catalog.TASKS.items() if task.vectors)
+Workers = Annotated[int | None, decoders(f"images for {OF_VECTORS}")]
 CropQuery = Annotated[
     bool | None,
     typer.Option("--crop-query", help="Queries cropped to their box.", show_default=False, rich_help_panel="retrieval"),

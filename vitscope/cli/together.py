@@ -8,7 +8,7 @@ import re
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,6 +17,7 @@ from vitscope.amounts import duration
 from vitscope.cli.options import HOW
 from vitscope.cli.record import emit, heard, json_asked
 from vitscope.cli.talk import Talk, clean, fail
+from vitscope.cli.watch import say_where_time_went
 from vitscope.errors import DataError, RankError, VitscopeError
 from vitscope.run import supervisor
 from vitscope.store.lock import let_go
@@ -102,8 +103,11 @@ def in_turn(models: list[str], one: Callable[[str], None]) -> None:
         raise VitscopeError(f"{len(failed)} of {len(models)} models failed: {names}.") if said else RankError("")
 
 
-def summarise_part(talk: Talk, name: str, shard: tuple[int, int], report: Report) -> None:
-    """What a part has done, and what is left, on stderr; the run's folder on stdout."""
+def summarise_part(talk: Talk, name: str, shard: tuple[int, int], report: Report, options: Collection[str]) -> None:
+    """What a part has done, and what is left, on stderr; the run's folder on stdout.
+
+    `options` of the command are those that change what limits it.
+    """
     missing = ", ".join(str(number + 1) for number in report.missing[:NAMED])
     more = " …" if len(report.missing) > NAMED else ""
     left = (
@@ -112,6 +116,7 @@ def summarise_part(talk: Talk, name: str, shard: tuple[int, int], report: Report
         else "nothing is missing: the same command without --shard makes the results"
     )
     talk.say(f"{name}: part {shard[0]}/{shard[1]} is measured ({duration(report.seconds)}); {left}")
+    say_where_time_went(talk, name, report, options)
     answer(name, report)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -16,8 +16,25 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress, Task
 
+    from vitscope.run.request import Report
+
 EVERY = 30.0  # seconds between two lines of progress where stderr is no terminal
 SECOND = 1.0  # between two lines of JSON
+SHORT = 5.0  # seconds of a run below which nobody asks what limited it
+LIMITS = {
+    "decode": "decoding limits",
+    "copy": "copying to the device limits",
+    "forward": "the model itself limits",
+    "metrics": "the metrics limit",
+    "write": "writing into the cache limits",
+    "idle": "the device waits",
+}
+LITTLE = 0.5  # percent, below which a share is not told
+REMEDIES = {
+    "decode": ("--workers", "try more --workers"),
+    "metrics": ("--metrics", "try fewer --metrics"),
+    "idle": ("--workers", "most often for decoding: try more --workers"),
+}  # of a stage, for a command that has this option
 
 
 class Pace:
@@ -186,14 +203,44 @@ def where_time_went(stages: Mapping[str, float], decoders: int) -> list[str]:
     """
     if not stages:
         return []
-    beside = {"decode"} if decoders else set()
-    whole = sum(seconds for name, seconds in stages.items() if name not in beside) or 1.0
+    shares = _shares(stages, decoders)
     processes = "a process" if decoders == 1 else f"{decoders} processes"
     lines = [f"{'stage':8} {'seconds':>10} {'share':>6}"]
     for name, seconds in stages.items():
-        share = f" in {processes} beside" if name in beside else f"{100 * seconds / whole:4.0f} %"
+        share = f"{shares[name]:4.0f} %" if name in shares else f" in {processes} beside"
         lines.append(f"{name:8} {seconds:10.1f} {share}")
     return lines
+
+
+def what_limits(stages: Mapping[str, float], decoders: int, options: Collection[str] = ()) -> str:
+    """The largest shares in one line, and what could be done about the first with the `options` of the command.
+
+    >>> what_limits({"decode": 6.1, "forward": 3.0, "metrics": 0.9, "write": 0.0}, 0, ["--workers"])
+    'decode 61 % · forward 30 % · metrics 9 %: decoding limits, try more --workers'
+    """
+    shares = sorted(_shares(stages, decoders).items(), key=lambda item: -item[1])
+    if not shares or not shares[0][1]:
+        return ""
+    first = shares[0][0]
+    option, remedy = REMEDIES.get(first, ("", ""))
+    helps = option in options and (first != "idle" or decoders > 0)
+    told = " · ".join(f"{name} {share:.0f} %" for name, share in shares if share >= LITTLE)
+    return f"{told}: {LIMITS[first]}{f', {remedy}' if helps else ''}"
+
+
+def say_where_time_went(talk: Talk, model: str, report: Report, options: Collection[str]) -> None:
+    """After a run that took a while, what limited it; the table is for --verbose and the log."""
+    if report.seconds >= SHORT and (line := what_limits(report.stages, report.decoders, options)):
+        talk.say(f"{model}: {line}")
+    for line in where_time_went(report.stages, report.decoders):
+        talk.detail(line)
+
+
+def _shares(stages: Mapping[str, float], decoders: int) -> dict[str, float]:
+    """The share of every stage in percent, but of decoding where it was done beside the others."""
+    counted = {name: seconds for name, seconds in stages.items() if name != "decode" or not decoders}
+    whole = sum(counted.values()) or 1.0
+    return {name: 100 * seconds / whole for name, seconds in counted.items()}
 
 
 def _bar(screen: Console, unit: str) -> Progress:

@@ -95,7 +95,8 @@ def _of_run(
         if loaded.images is None:
             return
         seconds, states = one.measured(loaded, planned.batch_size, resources)
-    yield _time(seconds, loaded.seconds, len(sample), len(images.records), target.type)
+    workers = loader.default_workers(target) if resources.workers is None else resources.workers
+    yield _time(seconds / len(sample), loaded.seconds / len(sample), len(images.records), target.type, workers)
     yield _space(_bytes(states, metrics, len(sample), len(images.records), spec.shard_images), cache)
 
 
@@ -142,13 +143,15 @@ def _readable(loaded: loader.Loaded, sample: int, images: int) -> Check:
     return Check("images", "problem" if loaded.images is None else "note", found, "A run skips and lists them.")
 
 
-def _time(seconds: float, decoding: float, sample: int, images: int, device: str) -> Check:
-    """How long all images will take, by what the sample took."""
-    whole = seconds / sample * images
-    beside = decoding / sample * images
+def _time(seconds: float, decoding: float, images: int, device: str, workers: int) -> Check:
+    """How long all images will take, by the seconds of the model and of decoding that one of the sample took."""
+    if workers:
+        whole, beside = max(seconds, decoding / workers), f"in {workers} process{'es' * (workers > 1)} beside"
+    else:
+        whole, beside = seconds + decoding, "in the same process"
     found = (
-        f"about {duration(whole)} on one {device} ({seconds / sample * 1e3:.0f} ms an image, measured on {sample}), "
-        f"and {duration(beside)} of decoding, divided by --workers"
+        f"about {duration(whole * images)} on one {device}: {1e3 * seconds:.1f} ms an image, and "
+        f"{1e3 * decoding:.1f} ms to decode it {beside}"
     )
     return Check("time", "ok", found)
 
