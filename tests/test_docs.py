@@ -96,7 +96,7 @@ def test_every_view_is_among_the_places_with_the_key_that_leads_to_it():
     assert [view for view, _ in rows] == list(VIEWS)
     facts = replace(FACTS, peers=(Peer("r", G), Peer("deep", G)))
     for view, way in rows:
-        key = {"`Enter`": "enter", "`Esc`": "escape"}.get(way, way.strip("`"))
+        key = {"`Enter`": "enter", "`Esc`": "escape"}.get(way) or str(way).strip("`")
         start = State(trail=("runs", "results" if view == "overview" else "overview"), run="r")
         assert press(start, key, facts).view == view
 
