@@ -17,7 +17,7 @@ SIDE = 3.2  # inches of a single map's longer edge
 PANEL = 1.15
 TILE = 0.56
 ACROSS = 6  # maps of a layer in a row
-NAME = 16  # letters of an image's name that have room above its map
+NAME = 14  # letters of an image's name that have room above its map
 
 
 def maps(view: View, values: np.ndarray) -> Drawing:

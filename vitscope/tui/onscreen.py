@@ -14,7 +14,7 @@ from vitscope.tui.book import Book, shown_score
 from vitscope.tui.curves import Score
 from vitscope.tui.gallery import number_of
 from vitscope.tui.library import Failure, Maps
-from vitscope.tui.screens.maps import asked, whose
+from vitscope.tui.screens.maps import asked
 from vitscope.tui.state import State
 from vitscope.views import Column, View
 from vitscope.views.aligned import NOTE
@@ -85,14 +85,15 @@ def models(state: State, book: Book, run: Run) -> list[View]:
     """The maps of the page of models as they are drawn there, a view for each model; those without maps are left out.
 
     In multiples of uniform attention, over the patches of each model, its heads in the order of the page; differences
-    over the patches of the open one, without the heads that the pinned model has none for.
+    over the patches of the open one, without the pinned model and the heads that it has none for.
     """
     rows, less = beside.rows(state, book, run), ""
     if state.side.difference:
         pinned = next((row.name for row in rows if row.pinned), None)
         if pinned is None:
             raise ViewError("the pinned model was not measured on these images: p pins another.")
-        rows, less = beside.sized(rows, state, (run.geometry.rows, run.geometry.columns)), f", less {pinned}"
+        rows = beside.sized(rows, state, (run.geometry.rows, run.geometry.columns))
+        rows, less = [row for row in rows if not row.pinned], f", less {pinned}"
     views, why = [], WAIT
     for row in rows:
         if isinstance(row.maps, Failure):
@@ -106,7 +107,7 @@ def models(state: State, book: Book, run: Run) -> list[View]:
                 build(
                     row.run,
                     name="attention",
-                    title=f"Attention {asked(row.state)}{whose(state, book)}, times uniform{less}{chosen}",
+                    title=f"Attention {asked(row.state)}{_whose(state, book)}, times uniform{less}{chosen}",
                     images=1 if state.of_image else row.run.images,
                     coords={"head": [row.heads[i] + 1 for i in known], **grid_coords(run if less else row.run)},
                     fixed=chosen.fixed(),
@@ -117,6 +118,11 @@ def models(state: State, book: Book, run: Run) -> list[View]:
     if not views:
         raise ViewError(why)
     return views
+
+
+def _whose(state: State, book: Book) -> str:
+    """The image, where the page shows the attention in one."""
+    return f" in {book.image(state)}" if state.of_image else ""
 
 
 def images(state: State, book: Book, run: Run) -> View:
@@ -177,7 +183,7 @@ def attention(state: State, book: Book, run: Run) -> View:
     return build(
         run,
         name="attention",
-        title=f"Attention {asked(state)}{chosen}{whose(state, book)}",
+        title=f"Attention {asked(state)}{chosen}{_whose(state, book)}",
         images=1 if state.of_image else run.images,
         coords={**chosen.coords(), **grid_coords(run)},
         fixed=chosen.fixed(),
