@@ -95,7 +95,21 @@ def test_the_query_token_is_the_same_part_of_the_picture_in_every_model(person, 
 def test_another_model_shows_the_same_image(person, several):
     person.press("=", "4")
     assert person.book.run(person.state).model == "two"
-    assert np.allclose(maps(person)["one"], stored(several, "one", 1, 0, 1), rtol=1e-5)
+    shown = maps(person)
+    assert np.allclose(shown["two"], stored(several, "two", 1, 0, 1), rtol=1e-5)
+    assert np.allclose(shown["one"], stored(several, "one", 2, 0, 1), rtol=1e-5)  # whose layer 3 is still wished for
+
+
+def test_a_model_that_shows_another_layer_says_which(tmp_path):
+    for model, layers in (("model-deep", 3), ("model-flat", 2)):
+        synthetic.write(tmp_path, layers=layers, model=model, images=3)
+    walker = Walker(tmp_path)
+    walker.open("model-deep")
+    walker.press("G", "=")
+    page = walker.page(120, 40).splitlines()
+    row = next(line for line, text in enumerate(page) if "model-flat" in text)
+    assert page[row + 1].split()[:2] == ["layer", "2"]
+    assert sum("layer 3" in text for text in page) == 2  # the line at the top and the title
 
 
 def test_from_the_mean_one_comes_to_the_mean(several):
@@ -187,7 +201,7 @@ def test_a_place_in_words_keeps_the_image(person, keys):
     person.press(*keys)
     known = person.book.known()
     words = spelled(person.state, known)
-    assert words == f"one/3/2@{person.state.view}:2?one-image=yes"
+    assert words == f"one/3/2@{person.state.view}:2?patch=2,2&one-image=yes"
     again = resolved(words, known, State())
     assert (again.view, again.image, again.pictured) == (person.state.view, 1, True)
     assert "one-image" not in spelled(replace(person.state, image=-1), known)

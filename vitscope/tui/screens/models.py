@@ -89,7 +89,7 @@ def _table(
     first = max(0, min(here - visible // 2, len(rows) - visible))
     y = rect.y
     for i, row in list(enumerate(rows))[first : first + visible]:
-        _label(surface, Rect(rect.x, y, label - 1, high), row, chosen=i == here)
+        _label(surface, Rect(rect.x, y, label - 1, high), row, state.layer, chosen=i == here)
         surface.spot(Rect(rect.x, y, label - 1, high), side.numbered(row.number))
         kept = searching.matches(book, state, rows[here].run, row.run)
         for place, head in enumerate(row.heads):
@@ -163,12 +163,17 @@ def _shared(state: State, runs: list[Run], book: Book) -> Span:
     return span(np.concatenate(values or [np.zeros(1)]), zero=QUANTITIES[state.quantity].zero)
 
 
-def _label(surface: Surface, rect: Rect, row: Row, *, chosen: bool) -> None:
+def _label(surface: Surface, rect: Rect, row: Row, layer: int, *, chosen: bool) -> None:
+    """Number and name of a model; below, where there is room, that it is pinned, and its layer if that is another."""
     theme = surface.theme
     ink = theme.accent if chosen else theme.dim
     surface.write(rect.x, rect.y, f"{row.number} {row.name}", ink, bold=chosen, width=rect.width)
-    if row.pinned and rect.height > 1 and rect.width >= 8:
-        surface.write(rect.x + 2, rect.y + 1, "pinned", theme.accent, width=rect.width - 2)
+    notes = [("pinned", theme.accent)] if row.pinned else []
+    if row.state.layer != layer:
+        notes.append((f"layer {row.state.layer + 1}", theme.dim))
+    for line, (text, colour) in enumerate(notes[: rect.height - 1], 1):
+        if rect.width >= len(text) + 2:
+            surface.write(rect.x + 2, rect.y + line, text, colour, width=rect.width - 2)
 
 
 def _cell(surface: Surface, rect: Rect, row: Row, place: int, scale: Span, shared: Span, *, chosen: bool) -> None:
