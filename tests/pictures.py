@@ -57,11 +57,11 @@ def pictures(page: Path) -> Iterator[Picture]:
     parser.add_argument("place", nargs="?")
     parser.add_argument("--keys", default="")
     parser.add_argument("--size", default=SIZE)
-    parser.add_argument("--light", action="store_true")
+    parser.add_argument("--theme", choices=["dark", "light"], default="dark")
     for found in TAG.finditer(page.read_text("utf-8")):
         asked = parser.parse_args(shlex.split(found["arguments"]))
         keys, size = headless.words_of(asked.keys), headless.shape_of(asked.size)
-        yield Picture(page.parent / found["file"], asked.place, tuple(keys), size, asked.light)
+        yield Picture(page.parent / found["file"], asked.place, tuple(keys), size, asked.theme == "light")
 
 
 def pages(cache: Path, picture: Picture) -> list[Surface]:

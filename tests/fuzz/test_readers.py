@@ -21,9 +21,7 @@ REFUSED = {
     "torch-old/runs-code": "could run code",
     "lock/elsewhere": "is being written by process",
     "sealed-json/small": "is missing",
-    "shard-state/deep": "it is not a safetensors file",
     "live-answers/one": "measured another model",
-    "terminal/mouse": "",
 }
 """What is said of seeds that are to be refused."""
 DAMAGED = ("found-",)
@@ -74,6 +72,10 @@ def test_every_reader_has_seeds_and_none_is_large():
         assert sizes
         assert max(sizes.values()) < 20_000, sizes
     assert {path.name for path in readers.CORPUS.iterdir()} == set(readers.READERS)
+
+
+def test_every_refusal_has_its_seed():
+    assert set(REFUSED) <= set(SEEDS)
 
 
 def test_the_guard_sees_what_leaves_the_folder(tmp_path):

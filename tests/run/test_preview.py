@@ -95,9 +95,11 @@ def test_a_large_data_set_is_scaled_up_and_its_shards_wait():
         "grams": {"all": np.zeros(320, np.uint8)},
         "gallery": {"attention": np.zeros(50, np.uint8)},
     }
-    final, most = preview._bytes(states, metrics, 32, 1_000_000, 500)
+    final, most = preview._bytes(states, metrics, 32, 1_000_000, 500, gallery=8)
     assert final == 1000 + 100 * 1_000_000 + 10 * 1_000_000 + 50
     assert most == final + 1000 * 2000 + 10 * 1_000_000 + 50
+    larger, _ = preview._bytes(states, metrics, 32, 1_000_000, 500, gallery=320)
+    assert larger == final + 9 * 50
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import time
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 from tests.run import crew, fakes, jobs
 from tests.run.crew import Killed
+from vitscope.errors import BusyError
+from vitscope.run import supervisor
+from vitscope.run.preview import Quiet
+from vitscope.run.ranks import Rank
+from vitscope.run.team import Team
 from vitscope.store.lock import lock
 from vitscope.store.reader import Run
 
@@ -220,3 +231,34 @@ def test_a_task_is_divided_too(many: Path, checkpoint: Path, tmp_path: Path, tas
         assert {run.name: jobs.contents(run) for run in runs} == whole
         for run in runs:
             jobs.check_tidy(run)
+
+
+def until(condition: Callable[[], bool]) -> None:
+    while not condition():
+        time.sleep(0.01)
+
+
+def die_with_the_lock(folder: Path) -> None:
+    """For `jobs.start`: rank 0 of two, killed while it holds the run; its supervisor waits for the other one."""
+
+    def mourn(_: int) -> None:
+        (folder.parent / "killed").touch()
+        until((folder.parent / "through").exists)
+
+    os.environ |= {"RANK": "0", "WORLD_SIZE": "2"}
+    supervisor._mourn = mourn
+    supervisor.watched()
+    with Rank(cast("Team", SimpleNamespace(rank=0)), "", None, Quiet()).claimed(folder):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_nobody_takes_the_run_while_other_ranks_are_at_work(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    process = jobs.start(die_with_the_lock, folder)
+    until((folder.parent / "killed").exists)
+    with pytest.raises(BusyError, match=f"is being written by process {process.pid} on this host"), lock(folder):
+        pass
+    (tmp_path / "through").touch()
+    assert jobs.exit_code(process) == 1
+    with lock(folder):
+        pass

@@ -22,6 +22,15 @@ def test_the_oldest_are_forgotten_when_too_much_is_kept(monkeypatch):
     assert list(kept.items) == [items[2], items[0], items[3]]
 
 
+def test_what_a_page_needs_is_kept_however_much_it_is(monkeypatch):
+    monkeypatch.setattr(book, "KEPT", 800)
+    kept = Book()
+    items = [Item("maps", Path("run"), query=(0, n)) for n in range(4)]
+    for item in items:
+        kept.keep(item, Maps(np.zeros(90), np.zeros(10)), needed=items[1:])
+    assert list(kept.items) == items[1:]
+
+
 def test_a_failure_is_kept_and_takes_no_room():
     kept = Book()
     kept.keep(Item("tags", Path("run")), Failure("gone"))

@@ -108,6 +108,18 @@ def test_backtick_goes_to_the_last_page_and_back():
     assert press(press(again, "P", facts()), "`", facts()).palette != again.palette
 
 
+def test_after_a_jump_backtick_leads_back():
+    state = press(at("head", layer=2), "D", facts())
+    jumped = typed(state, "goto dino/1/1", "enter")
+    assert (jumped.view, jumped.last.view) == ("head", "distance")
+    assert press(jumped, "`", facts()).view == "distance"
+
+
+def test_tags_have_no_place_on_the_plot():
+    assert typed(at("distance"), "number tag", "enter").quantity == "distance"
+    assert typed(at("overview", quantity="tag"), "view distance", "enter").quantity == "distance"
+
+
 def test_from_the_runs_into_the_run_under_the_cursor():
     state = press(State(cursor=1), "enter", facts())
     assert (state.run, state.view) == ("s", "overview")

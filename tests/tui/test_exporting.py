@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests import synthetic
+from tests import evaluations, synthetic
 from tests.tui.test_app import page, press, settled
 from tests.tui.test_keys import FACTS, at
 from tests.tui.walker import Walker
@@ -258,6 +258,17 @@ async def test_from_the_key_to_the_file(cache, tmp_path, monkeypatch):
     assert "all heads" not in pictures[0].read_text()  # words are texts of their own
     assert ">heads<" in pictures[0].read_text()
     assert (memory.folder() / "copied.txt").read_text().startswith("model,layer,head,distance")
+
+
+def test_a_curve_says_what_it_was_evaluated_on(tmp_path):
+    synthetic.write(tmp_path, model="mae", images=40)
+    asked = {"model": "mae", "dataset": "davis-val"}
+    evaluated = evaluations.write(tmp_path, "davis", {"jf": (np.ones(3), ("layer",))}, **asked)
+    walker = Walker(tmp_path)
+    walker.press("enter", "T")
+    [view] = views(walker)
+    assert (view.dataset, view.images, view.protocol) == ("davis-val", evaluated.images, evaluated.spec.protocol)
+    assert view.images != 40
 
 
 def test_heads_that_were_found_are_written_in_their_order(walker):

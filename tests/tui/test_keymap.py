@@ -56,6 +56,15 @@ def test_footer_and_help_say_the_real_keys(settings, cache):
     assert "f5  heads by layer" in walker.page(200, 60)
 
 
+def test_the_help_is_left_by_the_real_key(settings):
+    settings('[keys]\nquit = "f9"\n')
+    keys.use(own_keys())
+    opened = keys.press(at("head"), "?", FACTS)
+    assert keys.press(opened, "f9", FACTS).quit == 0
+    closed = keys.press(opened, "q", FACTS)
+    assert (closed.quit, closed.help) == (None, False)
+
+
 @pytest.mark.parametrize(
     ("table", "says"),
     [

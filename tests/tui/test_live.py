@@ -154,6 +154,36 @@ async def test_while_the_model_works_the_page_stays_and_esc_gives_up(cache, proc
         assert pilot.app.state.view == "image"
 
 
+async def test_what_was_given_up_while_it_waited_its_turn_is_never_run(cache, process, pictures):
+    async with browsing(cache, process) as pilot:
+        for name in ("slow.png", "cat one.png"):
+            await press(pilot, "o")
+            await paste(pilot, str(pictures / name))
+            pilot.app.action_key("enter")
+            pilot.app.action_key("escape")
+        await pilot.app.workers.wait_for_complete()
+        await settled(pilot)
+        assert pilot.app.state.view == "head"
+        assert pilot.app.book.shots.paths == []
+
+
+async def test_other_places_do_not_give_up_what_one_waits_for(cache, process, pictures):
+    async with browsing(cache, process) as pilot:
+        await press(pilot, "escape", "o")
+        await paste(pilot, str(pictures / "slow.png"))
+        await press(pilot, "enter")
+        asked = pilot.app.state.opening.asked
+        await press(pilot, "`", ":")
+        await paste(pilot, "goto small/1/2")
+        await press(pilot, "enter")
+        assert (pilot.app.state.view, pilot.app.state.head) == ("head", 1)
+        assert pilot.app.state.opening.asked is asked
+        await press(pilot, "escape")
+        assert pilot.app.state.opening.asked is None
+        await press(pilot, "`")
+        assert pilot.app.state.opening.asked is None
+
+
 @pytest.mark.parametrize("size", [(40, 12), (80, 24), (120, 40), (200, 50)])
 async def test_what_went_wrong_is_a_whole_sentence(cache, process, pictures, size):
     async with browsing(cache, process, size=size) as pilot:

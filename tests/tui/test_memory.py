@@ -12,7 +12,7 @@ from tests.tui.test_app import page, press, settled
 from vitscope.tui import clipboard, memory
 from vitscope.tui.app import Browser
 from vitscope.tui.memory import Memory, recall, remember
-from vitscope.tui.start import browse, left
+from vitscope.tui.start import begun, browse
 from vitscope.tui.state import State
 
 
@@ -54,9 +54,16 @@ def test_a_folder_that_cannot_be_written_is_left_alone(tmp_path, monkeypatch):
 
 def test_the_browser_starts_where_it_was_left(cache):
     remember(cache, Memory("small/3/2@head?q=2,4", "cividis", light=True))
-    state = left(cache, State())
+    state = begun(cache, None, recall(cache), fresh=False)
     assert (state.view, state.layer, state.head, state.patch) == ("head", 2, 1, (1, 3))
     assert (state.palette, state.light) == ("cividis", True)
+
+
+@pytest.mark.parametrize(("place", "view"), [("small/2", "overview"), (None, "runs")])
+def test_another_place_or_a_fresh_start_keeps_the_colours(cache, place, view):
+    left = Memory("small/3/2@head", "cividis", light=True)
+    state = begun(cache, place, left, fresh=place is None)
+    assert (state.view, state.palette, state.light) == (view, "cividis", True)
 
 
 def test_a_theme_that_is_asked_for_stands_above_the_one_that_was_left(cache, monkeypatch):
@@ -65,16 +72,15 @@ def test_a_theme_that_is_asked_for_stands_above_the_one_that_was_left(cache, mon
     for name in ("ESCDELAY", "TEXTUAL_FPS", "TEXTUAL_ANIMATIONS"):  # which starting would set for all tests
         monkeypatch.setenv(name, "none")
     remember(cache, Memory("@runs", light=True))
-    for light in (None, False):
+    for light in (None, False, None):
         with pytest.raises(SystemExit):
             browse(cache, light=light)
-    assert seen == [True, False]
+    assert seen == [True, False, True]
 
 
 @pytest.mark.parametrize("place", ["gone/1/1@head", "small/9@head", "small@nowhere", "small?q=x"])
 def test_a_place_that_is_not_there_any_more_is_the_list(cache, place):
-    remember(cache, Memory(place, "mauve"))
-    assert left(cache, State()) == State()
+    assert begun(cache, None, Memory(place, "mauve"), fresh=False) == State()
 
 
 def test_osc_52_holds_the_text_and_goes_through_tmux():

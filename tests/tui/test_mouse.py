@@ -10,6 +10,7 @@ import pytest
 
 from tests import synthetic
 from tests.benchmarks.terminal import Terminal
+from tests.tui import invariants
 from tests.tui.test_keys import FACTS, TRAILS, at, inside
 from tests.tui.test_terminal import START
 from tests.tui.walker import Walker
@@ -180,7 +181,7 @@ def test_wherever_one_clicks_there_is_such_a_place(walker, page):
     for rect, _ in list(surface.spots):
         walker.state = start
         click(walker, rect.x, rect.y, surface)
-        assert walker.page(80, 24)
+        invariants.check(walker)
 
 
 def test_what_is_typed_is_not_disturbed(walker):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,6 +23,11 @@ def test_letters_go_where_the_cursor_is():
     for key in ("left", "b", "space"):
         line = typed(line, key)
     assert (line.text, line.at) == ("ab c", 3)
+
+
+def test_what_is_pasted_after_tab_is_what_tab_goes_on_with():
+    line = inserted(replace(prompt("command", "goto small"), stem="goto s"), "er")
+    assert (line.text, line.stem) == ("goto smaller", None)
 
 
 @pytest.mark.parametrize(

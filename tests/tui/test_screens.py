@@ -333,6 +333,16 @@ def test_no_walk_and_no_size_breaks_a_page(cache, walk, width, height, depth):
         assert surface.char.shape == (height, width)
 
 
+@pytest.mark.parametrize("view", EVERYWHERE)
+def test_no_width_breaks_a_page(tmp_path, view):
+    synthetic.write(tmp_path, images=50, gallery=50)
+    walker = Walker(tmp_path)
+    walker.press(*WAYS[view])
+    for width in range(1, 41):
+        for height in (1, 7, 12, 20):
+            assert walker.surface(width, height).char.shape == (height, width)
+
+
 @pytest.mark.parametrize("grid", [(1, 2), (37, 37), (4, 24), (24, 4)])
 def test_grids_of_any_shape_are_drawn(tmp_path, grid):
     synthetic.write(tmp_path, layers=1, heads=2, grid=grid, images=1, gallery=1, classes=())

@@ -122,7 +122,7 @@ def test_the_terminal_is_as_it_was_however_one_leaves(through, cache, tmp_path, 
         screen = pane.until(f"left with {code}")
         assert pane.modes() == PLAIN
         assert "vitscope › runs" not in screen
-        assert ("mistake of its own" in screen) == (way == "crash")
+        assert ("because of a bug" in screen) == (way == "crash")
         assert "Traceback" not in screen
     before, after = ((tmp_path / name).read_text() for name in ("before", "after"))
     assert before == after

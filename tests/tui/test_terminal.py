@@ -64,7 +64,7 @@ def test_a_crash_restores_the_terminal_and_says_where_its_log_is(cache, tmp_path
         assert terminal.data.index(ENTERED) < terminal.data.rindex(LEFT)
         assert changed_modes(bytes(terminal.data)) == set()
         said = terminal.data[terminal.data.rindex(LEFT) :]
-        assert b"by a mistake of its own (ZeroDivisionError: division by zero)" in said
+        assert b"because of a bug (ZeroDivisionError: division by zero)" in said
         assert b"crash.log" in said
         assert b"Traceback" not in said
     log = (tmp_path / "crash.log").read_text()

@@ -41,7 +41,10 @@ def browse(
     ] = False,
     theme: Annotated[
         Theme | None,
-        typer.Option(help="Of the page; else $VITSCOPE_THEME, then what the terminal says.", show_default=False),
+        typer.Option(
+            help="Of the page; else as t left it, then $VITSCOPE_THEME, then what the terminal says.",
+            show_default=False,
+        ),
     ] = None,
     no_mouse: Annotated[
         bool,

@@ -13,7 +13,7 @@ from vitscope import catalog
 from vitscope.amounts import duration
 from vitscope.cli import complete
 from vitscope.cli import task_options as own
-from vitscope.cli.extract import SKIPPED_SHOWN, resources_of
+from vitscope.cli.extract import resources_of
 from vitscope.cli.options import (
     AllowAnyTorchScript,
     AllowTorchScript,
@@ -41,7 +41,17 @@ from vitscope.cli.options import (
 from vitscope.cli.record import Json, LogFile
 from vitscope.cli.record import begin as record
 from vitscope.cli.talk import Talk
-from vitscope.cli.together import Shard, answer, begin, check_alone, in_turn, part_of, summarise_part
+from vitscope.cli.together import (
+    Shard,
+    answer,
+    begin,
+    check_alone,
+    check_one_model,
+    in_turn,
+    part_of,
+    say_skipped,
+    summarise_part,
+)
 from vitscope.cli.watch import say_where_time_went, watch
 from vitscope.errors import TaskError
 
@@ -113,8 +123,7 @@ def evaluate(
     vectors = catalog.find("task", catalog.TASKS, task).vectors
     if workers is not None and not vectors:
         raise TaskError(f"{task} decodes its images by itself: leave out --workers.")
-    if checkpoint is not None and len(models) > 1:
-        raise typer.BadParameter("one file holds the weights of one model: give one --model", param_hint="--checkpoint")
+    check_one_model(checkpoint, models)
     options = own.given(
         tokens=tokens, k=k, temperature=temperature, crop_query=crop_query, native=native, clusters=clusters,
         dense=dense, mass=mass, threshold=threshold, sequences=sequences, masks=masks, pairs=pairs, split=split,
@@ -184,11 +193,7 @@ def _summarise(talk: Talk, task: str, model: str, report: Report, options: Colle
     from vitscope.store.reader import load_run
     from vitscope.views.summary import in_words
 
-    shown = report.skipped if talk.verbose else report.skipped[:SKIPPED_SHOWN]
-    for skipped in shown:
-        talk.warn(f"skipped {skipped['file']}: {skipped['reason']}")
-    if len(report.skipped) > len(shown):
-        talk.warn(f"… and {len(report.skipped) - len(shown)} more; all are in run.json, --verbose lists them")
+    say_skipped(talk, report)
     how = f"in {duration(report.seconds)}" if report.measured else "evaluated before (--restart does it again)"
     talk.say(f"{model}: {task}: {in_words(load_run(report.folder))}; {how}")
     say_where_time_went(talk, model, report, options)

@@ -44,7 +44,17 @@ from vitscope.cli.options import (
 from vitscope.cli.record import Json, LogFile
 from vitscope.cli.record import begin as record
 from vitscope.cli.talk import Talk
-from vitscope.cli.together import Shard, answer, begin, check_alone, in_turn, part_of, summarise_part
+from vitscope.cli.together import (
+    Shard,
+    answer,
+    begin,
+    check_alone,
+    check_one_model,
+    in_turn,
+    part_of,
+    say_skipped,
+    summarise_part,
+)
 from vitscope.cli.watch import say_where_time_went, watch
 from vitscope.errors import StoreError
 
@@ -54,7 +64,6 @@ if TYPE_CHECKING:
 
 UNASKED = ("images", "imagenet")  # the kinds of data that are taken, if set, where nothing is asked for
 OPTIONS = ("--workers", "--metrics")  # that change what limits a run
-SKIPPED_SHOWN = 5  # skipped files listed by name; --verbose lists all
 
 
 def chosen_data(talk: Talk, data: Path | None, dataset: str | None) -> tuple[Path, str] | None:
@@ -124,8 +133,7 @@ def extract(
     begin()
     record(context, log, lines=lines)
     talk, models = Talk.of(context, quiet=quiet, verbose=verbose), expand(model)
-    if checkpoint is not None and len(models) > 1:
-        raise typer.BadParameter("one file holds the weights of one model: give one --model", param_hint="--checkpoint")
+    check_one_model(checkpoint, models)
     crop, piece = image_size(size) if size else None, part_of(shard, restart=restart)
     names, store = metric_names(metrics), cache_folder(cache)
     folder, kind = chosen_data(talk, data, dataset) or embedded(talk, store, piece)
@@ -184,11 +192,7 @@ def resources_of(
 
 def summarise(talk: Talk, model: str, report: Report, cache: Path | None) -> None:
     """What was done and what to type next on stderr, the run's folder on stdout."""
-    shown = report.skipped if talk.verbose else report.skipped[:SKIPPED_SHOWN]
-    for skipped in shown:
-        talk.warn(f"skipped {skipped['file']}: {skipped['reason']}")
-    if len(report.skipped) > len(shown):
-        talk.warn(f"… and {len(report.skipped) - len(shown)} more; all are in run.json, --verbose lists them")
+    say_skipped(talk, report)
     talk.say(f"{model}: {_done(report)}")
     talk.detail(f"measured: {', '.join(report.measured) or 'nothing'}; reused: {', '.join(report.reused) or 'nothing'}")
     say_where_time_went(talk, model, report, OPTIONS)

@@ -9,6 +9,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Collection
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -36,6 +37,7 @@ Shard = Annotated[
     ),
 ]
 NAMED = 20  # missing shards listed by number
+SKIPPED_SHOWN = 5  # skipped files listed by name; --verbose lists all
 
 
 def part_of(text: str | None, *, restart: bool) -> tuple[int, int] | None:
@@ -70,6 +72,12 @@ def _end(number: int, _: object) -> None:
     let_go()
     signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)
+
+
+def check_one_model(checkpoint: Path | None, models: list[str]) -> None:
+    """BadParameter for one file of weights and several models."""
+    if checkpoint is not None and len(models) > 1:
+        raise typer.BadParameter("one file holds the weights of one model: give one --model", param_hint="--checkpoint")
 
 
 def check_alone(shard: tuple[int, int] | None) -> None:
@@ -118,6 +126,15 @@ def summarise_part(talk: Talk, name: str, shard: tuple[int, int], report: Report
     talk.say(f"{name}: part {shard[0]}/{shard[1]} is measured ({duration(report.seconds)}); {left}")
     say_where_time_went(talk, name, report, options)
     answer(name, report)
+
+
+def say_skipped(talk: Talk, report: Report) -> None:
+    """Warn of files that could not be read, of the first few unless --verbose asks for all."""
+    named = report.skipped if talk.verbose else report.skipped[:SKIPPED_SHOWN]
+    for skipped in named:
+        talk.warn(f"skipped {skipped['file']}: {skipped['reason']}")
+    if len(report.skipped) > len(named):
+        talk.warn(f"… and {len(report.skipped) - len(named)} more; all are in run.json, --verbose lists them")
 
 
 def answer(name: str, report: Report) -> None:

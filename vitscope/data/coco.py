@@ -30,7 +30,8 @@ def read(root: Path, *, split: str = "val", limit: int | None = None) -> MaskedS
     found = annotations.read(source)
     chosen = sorted(found.pictures)[:limit]
     images = tuple(_image(root, folder, found, number) for number in chosen)
-    kept = [counted for number, counted in found.left_out.items() if number is None or number in set(chosen)]
+    ours = {None, *chosen}  # None: what belongs to no image
+    kept = [counted for number, counted in found.left_out.items() if number in ours]
     where = source.name
     return MaskedSet(
         name=f"{root.name}-{split}2017",

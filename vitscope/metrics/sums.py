@@ -55,8 +55,8 @@ def finite(state: State) -> bool:
 class Mean:
     """Mean over images of something linear in attention: a sum and a count, or one of each per class.
 
-    `total` is float32 of any shape; the metric adds to it in place. `count` is a float64 vector: one number, or one per
-    class (then classes are the first dimension of `total`).
+    `total` is float32 of any shape; the metric adds to it in place. `count` is a float32 vector beside it: one number,
+    or one per class (then classes are the first dimension of `total`). `merge` makes float64 of both.
     """
 
     def __init__(self, shape: tuple[int, ...], device: torch.device, classes: int = 1) -> None:

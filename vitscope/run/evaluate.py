@@ -141,7 +141,7 @@ def options_of(name: str, kind: type[Task], given: Mapping[str, Any]) -> dict[st
 def _measure(work: Work, resources: Resources, cache: Path, watcher: Watcher, taken: Turn) -> Found:
     """This process's share of what needs the model: what nobody has measured of the whole, and vectors, if needed."""
     if not hasattr(work.task, "units"):
-        return vectors_of(cast("Vectors", work.task), work.request, resources, cache, watcher)
+        return vectors_of(cast("Vectors", work.task), work.request, resources, cache, watcher, opens=taken.folds)
     task, key, asked = cast("Units", work.task), work.key, work.request
     spent: list[dict[str, float]] = []
 

@@ -87,9 +87,9 @@ class Server:
             picture = decode(Path(ask.image))
         except Unreadable as error:
             raise DataError(f"{ask.image} cannot be looked at: {error.reason}.") from None
-        model = self._of(ask)
-        crop = self._crop(ask, model).apply(picture, ask.image_size)
-        with devices.memory_of(model.device):
+        with devices.memory_of(devices.choose(ask.device)):
+            model = self._of(ask)
+            crop = self._crop(ask, model).apply(picture, ask.image_size)
             attention = _attention(model, crop)
         self._answers += 1
         stem = Path(ask.target) / f"live-{self._answers}"

@@ -97,7 +97,8 @@ def _of_run(
         seconds, states = one.measured(loaded, planned.batch_size, resources)
     workers = loader.default_workers(target) if resources.workers is None else resources.workers
     yield _time(seconds / len(sample), loaded.seconds / len(sample), len(images.records), target.type, workers)
-    yield _space(_bytes(states, metrics, len(sample), len(images.records), spec.shard_images), cache)
+    needed = _bytes(states, metrics, len(sample), len(images.records), spec.shard_images, len(setting.gallery))
+    yield _space(needed, cache)
 
 
 @dataclass(frozen=True)
@@ -157,18 +158,29 @@ def _time(seconds: float, decoding: float, images: int, device: str, workers: in
 
 
 def _bytes(
-    states: dict[str, dict[str, Any]], metrics: dict[str, type[Metric]], sample: int, images: int, shard: int
+    states: dict[str, dict[str, Any]],
+    metrics: dict[str, type[Metric]],
+    sample: int,
+    images: int,
+    shard: int,
+    gallery: int,
 ) -> tuple[int, int]:
-    """Bytes of the results, and the most that lies in the cache at once: shards wait there until all are done."""
+    """Bytes of the results, and the most that lies in the cache at once: shards wait there until all are done.
+
+    `states` are those after a sample, which holds the first images of a gallery of that many.
+    """
     final = waiting = 0
     shards = -(-images // shard)
     for name, state in states.items():
         held, adds = sum(array.nbytes for array in state.values()), metrics[name].adds
-        streamed, blocks = hasattr(adds, "streamed"), issubclass(adds, Blocks)
-        each = held * images // sample if streamed or blocks else held
+        streamed, blocks, stacked = hasattr(adds, "streamed"), issubclass(adds, Blocks), issubclass(adds, Stack)
+        if streamed or blocks:
+            each = held * images // sample
+        else:
+            each = held * gallery // max(min(sample, gallery), 1) if stacked else held
         final += each
         if not streamed:  # whose rows are written where the result will be
-            waiting += each if blocks or issubclass(adds, Stack) else held * shards
+            waiting += each if blocks or stacked else held * shards
     return final, final + waiting
 
 

@@ -20,7 +20,7 @@ import torch
 from vitscope.errors import RankError, VitscopeError, first_line
 from vitscope.run.request import Watcher
 from vitscope.run.share import Share
-from vitscope.run.supervisor import launched
+from vitscope.run.supervisor import launched, standing
 from vitscope.run.team import ASK, Team
 from vitscope.spec import Resources, Spec
 from vitscope.store.files import present
@@ -88,8 +88,8 @@ class Rank(Turn):
         return f"cuda:{self._team.local % torch.cuda.device_count()}"
 
     def claimed(self, folder: Path) -> AbstractContextManager[None]:
-        """Rank 0 holds the lock for all."""
-        return super().claimed(folder) if self.leads else nullcontext()
+        """Rank 0 holds the lock for all, and should it be killed, its supervisor does until the others are through."""
+        return lock(folder, self.part, standing()) if self.leads else nullcontext()
 
     def begin(self, prepare: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """What rank 0 has found; RankError without words where it failed, since it says so itself."""

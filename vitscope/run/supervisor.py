@@ -16,6 +16,7 @@ from contextlib import suppress
 from vitscope.errors import VitscopeError
 
 USAGE, INTERRUPTED = 2, 130  # ends that every rank comes to at once
+_supervisor: list[int] = []  # the number of the process that watches over this one
 
 
 def launched() -> bool:
@@ -28,6 +29,11 @@ def rank() -> int:
     return int(os.environ["RANK"]) if launched() else 0
 
 
+def standing() -> int:
+    """The number of the process that stands for this rank until all ranks are through; its own where there is none."""
+    return _supervisor[0] if _supervisor else os.getpid()
+
+
 def watched() -> None:
     """Go on in a new process if this one is one of several ranks; here, wait for its end and then exit likewise."""
     if not launched() or not hasattr(os, "fork"):
@@ -35,9 +41,10 @@ def watched() -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     ours, theirs = os.pipe()
-    child = os.fork()
+    parent, child = os.getpid(), os.fork()
     if child == 0:
         os.close(theirs)
+        _supervisor[:] = [parent]
         threading.Thread(target=_end_with, args=(ours,), daemon=True).start()
         return
     os.close(ours)

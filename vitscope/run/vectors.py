@@ -15,7 +15,7 @@ from vitscope.tasks import Vectors, VectorsOfSet
 
 @dataclass(frozen=True)
 class Found:
-    """The vectors of every set; none where only a part of the shards was asked for."""
+    """The vectors of every set; none in a process that makes no results of them."""
 
     sets: dict[str, VectorsOfSet] = field(default_factory=dict)
     stages: list[dict[str, float]] = field(default_factory=list)  # seconds of each, of every extraction that was made
@@ -24,8 +24,10 @@ class Found:
     missing: list[int] = field(default_factory=list)  # shards that nobody has measured yet
 
 
-def vectors_of(task: Vectors, asked: TaskRequest, resources: Resources, cache: Path, watcher: Watcher) -> Found:
-    """One vector an image and layer of every set of `task`.
+def vectors_of(
+    task: Vectors, asked: TaskRequest, resources: Resources, cache: Path, watcher: Watcher, *, opens: bool
+) -> Found:
+    """One vector an image and layer of every set of `task`, opened only by the process that needs them.
 
     All layers come out of one pass; a set that was extracted before is not looked at again.
     """
@@ -45,7 +47,7 @@ def vectors_of(task: Vectors, asked: TaskRequest, resources: Resources, cache: P
             metrics=("vectors",),
         )
         report = extract(request, resources, cache, watcher, images=images)
-        if resources.shard is None:
+        if opens:
             found.sets[name] = Stored(load_run(report.folder))
         found.skipped.extend(report.skipped)
         found.missing.extend(report.missing)

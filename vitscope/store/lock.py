@@ -30,22 +30,23 @@ from vitscope.store.text import printable, shown
 ATTEMPTS = 64  # each failed one means that another process moved on meanwhile
 Part = tuple[int, int]  # (I, N): the shards whose number, counted from 1, is I modulo N
 
-_held: dict[Path, Owner] = {}  # the locks of this process
+_held: dict[Path, tuple[int, Owner]] = {}  # the locks of this process, with its number: forked children copy this
 _PART = re.compile(rf"{LOCK}\.([1-9][0-9]{{0,5}})-of-([1-9][0-9]{{0,5}})")
 _CLAIM = re.compile(rf"{LOCK}(\.[0-9]+-of-[0-9]+)?-[0-9a-f]{{32}}")
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}
 
 
 @contextmanager
-def lock(folder: Path, part: Part | None = None) -> Iterator[None]:
+def lock(folder: Path, part: Part | None = None, pid: int | None = None) -> Iterator[None]:
     """Hold the lock of a run's folder, which is created if need be, or that of a part of its shards.
 
+    It is taken over when this process has been killed, or `pid` where another one stands for it, whose life is longer.
     Who holds the whole sweeps what killed writers left there. Raises BusyError, naming who holds it, or something that
     overlaps with it, since when, and StoreError when the folder cannot be written.
     """
-    me, path = Owner.me(), folder / _name(part)
+    mine, me, path = os.getpid(), Owner.me(pid), folder / _name(part)
     _acquire(path, me)
-    _held[path] = me
+    _held[path] = mine, me
     try:
         _alone(folder, path.name)
         if part is None:
@@ -53,7 +54,7 @@ def lock(folder: Path, part: Part | None = None) -> Iterator[None]:
         yield
     finally:
         _held.pop(path, None)
-        if os.getpid() == me.pid:  # not in a forked child
+        if os.getpid() == mine:  # not in a forked child
             _release(path, me)
 
 
@@ -62,8 +63,8 @@ def let_go() -> None:
 
     Another host could not know that it has ended, and would refuse to go on with its run.
     """
-    for path, me in list(_held.items()):
-        if os.getpid() == me.pid:
+    for path, (mine, me) in list(_held.items()):
+        if os.getpid() == mine:
             _release(path, me)
 
 
@@ -77,6 +78,15 @@ def _part(name: str) -> Part | None:
     if match is None and name != LOCK:
         raise ValueError(name)
     return None if match is None else (int(match[1]), int(match[2]))
+
+
+def is_lock(name: str) -> bool:
+    """Whether vitscope gives that name to a lock, or to a claim on one.
+
+    >>> is_lock("lock"), is_lock("lock.1-of-4"), is_lock("locked.txt")
+    (True, True, False)
+    """
+    return name == LOCK or any(kind.fullmatch(name) for kind in (_PART, _CLAIM))
 
 
 def overlap(one: Part | None, other: Part | None) -> bool:

@@ -27,16 +27,17 @@ class Owner:
     since: str  # ISO 8601, local time
 
     @classmethod
-    def me(cls) -> Self:
-        """This process, with a new token."""
+    def me(cls, pid: int | None = None) -> Self:
+        """This process, or the one of that number on this host that stands for it, with a new token."""
+        pid = pid or os.getpid()
         return cls(
             token=secrets.token_hex(16),
             host=socket.gethostname(),
             machine=_line("/etc/machine-id"),
             boot=_line("/proc/sys/kernel/random/boot_id"),
             namespace=_link("/proc/self/ns/pid"),
-            pid=os.getpid(),
-            start=_state_and_start(os.getpid())[1],
+            pid=pid,
+            start=_state_and_start(pid)[1],
             since=datetime.now().astimezone().isoformat(timespec="seconds"),
         )
 

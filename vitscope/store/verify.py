@@ -13,7 +13,7 @@ from vitscope.store.arrays import check_bytes, open_array
 from vitscope.store.files import discard, is_temporary, read_json, unreadable, unwritable
 from vitscope.store.folders import listed, looks_like_run, metric_folders, result_folders
 from vitscope.store.layout import LOCK, RESULT, RUN, SHARDS, split_key
-from vitscope.store.lock import lock
+from vitscope.store.lock import is_lock, lock
 from vitscope.store.parts import StoredFile, parse, rows_of, states_of
 from vitscope.store.reader import Run, load_result, load_run
 from vitscope.store.text import printable, shown
@@ -94,7 +94,7 @@ def remove(run: Run | Path) -> int:
 
 def _ours(name: str) -> bool:
     """Whether vitscope gives that name to something in a run's folder."""
-    return name in (RUN, SHARDS) or name.startswith(LOCK) or split_key(name) is not None or is_temporary(name)
+    return name in (RUN, SHARDS) or is_lock(name) or split_key(name) is not None or is_temporary(name)
 
 
 def _differs(path: Path, stored: StoredFile) -> list[str]:

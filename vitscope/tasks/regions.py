@@ -17,7 +17,7 @@ from torch import Tensor
 
 from vitscope.data.masks import MaskedImage, MaskedSet, mask, soft_mask, starts_with_polygon
 from vitscope.data.pixels import Unreadable, crop, decode
-from vitscope.errors import DataError
+from vitscope.errors import DataError, TaskError
 from vitscope.models.backbone import Backbone
 from vitscope.tasks import Array, Asked, Measured, Option, Outcome, State, dense
 from vitscope.tasks.clustering import SCORES, STARTS, kmeans, scores
@@ -136,10 +136,10 @@ class Regions:
         return soft_mask(mask(region, image.height, image.width), rows, columns, crop=not self._dense)
 
     def _check(self, labels: np.ndarray) -> None:
-        """DataError unless there is something to cluster."""
+        """DataError unless there is something to cluster, and TaskError for a number that makes no clusters."""
         root, names = self._data.root, np.unique(labels)
         if self._clusters < 2:
-            raise DataError(f"--clusters {self._clusters}: at least 2 are needed, or 0 for {CLUSTERS}.")
+            raise TaskError(f"--clusters {self._clusters}: at least 2 are needed, or 0 for {CLUSTERS}.")
         if len(names) < 2:
             have = f"regions of one label only ({self._data.labels.get(int(names[0]), names[0])})" if len(names) else ""
             raise DataError(f"{root}: {have or 'no region that can be used'}, which leaves nothing to tell apart.")

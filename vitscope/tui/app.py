@@ -12,6 +12,7 @@ from textual.binding import Binding
 from textual.events import Key, Paste, Resize
 from textual.worker import get_current_worker
 
+from vitscope import config
 from vitscope.errors import VitscopeError
 from vitscope.store.reader import Run
 from vitscope.store.text import printable
@@ -134,7 +135,7 @@ class Browser(Stage):
             return
         answer: Picture | str | None = None
         try:
-            answer = self.live.look(run, Path(asked.path))
+            answer = self.live.look(run, Path(asked.path), config.get("device") or "auto")
         except (VitscopeError, OSError) as error:
             answer = printable(str(error))
         except Cancelled:
@@ -143,13 +144,11 @@ class Browser(Stage):
 
     def on_looked(self, event: Looked) -> None:
         """Show the image; or say why there is none."""
-        state = self.state
-        if state.opening.asked is event.asked:
-            state = opening.changed(state, asked=None, doing="")
-            if isinstance(event.answer, str):
-                state = replace(state, message=event.answer)
-        elif isinstance(event.answer, str):
+        if self.state.opening.asked is not event.asked:
             return  # nobody waits for it any more
+        state = opening.changed(self.state, asked=None, doing="")
+        if isinstance(event.answer, str):
+            state = replace(state, message=event.answer)
         if isinstance(event.answer, Picture):
             image = self.book.shots.keep(event.asked, event.answer)
             self.book.photographs.clear()
@@ -239,7 +238,7 @@ class Browser(Stage):
         """Keep what was read, and draw if the page on screen waits for it."""
         self._reading.discard(event.item)
         if event.item not in self._stale:
-            self.book.keep(event.item, event.value)
+            self.book.keep(event.item, event.value, needs(self.state, self.book))
         self._stale.discard(event.item)
         if event.item in needs(self.state, self.book):
             self.update()
@@ -257,7 +256,7 @@ class Browser(Stage):
         before = self.book
         runs = growth.changed(self._marks, event.marks)
         items = OrderedDict() if event.anew else growth.kept(before.items, runs)
-        self._stale |= {item for item in self._reading if event.anew or growth.touched(item, runs)}
+        self._stale |= {item for item in tuple(self._reading) if event.anew or growth.touched(item, runs)}
         self.book, self._marks = Book(event.listing, items, event.images, shots=before.shots), event.marks
         names = [run.folder.name for run in event.listing.runs]
         chosen = [run.folder.name for run in before.listing.runs][self.state.cursor :] if before.listing else []

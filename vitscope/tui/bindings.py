@@ -210,7 +210,7 @@ BINDINGS: tuple[Binding, ...] = (
         Binding("live", ("o",), "o", "open an image, and run the model on it", WITH_RUN, opening.begin, "open"),
         Binding("overview", ("O",), "O", "all heads", WITH_RUN, moves.go("overview")),
         Binding("layer", ("L",), "L", "all heads of a layer", WITH_RUN, moves.go("layer"), "layer"),
-        Binding("distance", ("D",), "D", "heads by layer, as dots", WITH_RUN, moves.plot_distance, "dots"),
+        Binding("distance", ("D",), "D", "heads by layer, as dots", WITH_RUN, moves.go("distance"), "dots"),
         Binding("cka", ("C",), "C", "how alike layers and models are", WITH_RUN, moves.go("cka"), "CKA"),
         Binding("residual", ("B",), "B", "what attention and MLP add", WITH_RUN, moves.go("residual"), "branches"),
         Binding("curves", ("T",), "T", "tasks, layer by layer", WITH_RUN, moves.go("curves"), "tasks"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -76,11 +77,14 @@ class Book:
             self.photographs[key] = scaled(picture, rows, columns)
         return self.photographs[key]
 
-    def keep(self, item: Item, value: object) -> None:
-        """Remember an item; the ones used longest ago are forgotten."""
+    def keep(self, item: Item, value: object, needed: Collection[Item] = ()) -> None:
+        """Remember an item; of those that are not `needed` just now, the ones used longest ago are forgotten."""
         self.items[item] = value
-        while len(self.items) > 1 and sum(map(_size, self.items.values())) > KEPT:
-            self.items.popitem(last=False)
+        kept = sum(map(_size, self.items.values()))
+        for other in [other for other in self.items if other != item and other not in needed]:
+            if kept <= KEPT:
+                break
+            kept -= _size(self.items.pop(other))
 
     def get(self, item: Item) -> Any:
         """The item, a Failure, or None if it has not been read yet."""
@@ -255,7 +259,7 @@ class Book:
     def saliency(self, state: State | None, run: Run) -> Saliency | Failure | None:
         """IoU of every head with masks: of the evaluation that `state` chose, else of the newest."""
         item = items.saliency(state, run, self)
-        return Failure(f"{run.model} was not held against masks.") if item is None else self.get(item)
+        return Failure(f"{run.model} has not been compared with masks.") if item is None else self.get(item)
 
     def norms(self, run: Run) -> Norms | Failure | None:
         """Norms of patch tokens."""

@@ -23,7 +23,7 @@ def report(error: BaseException, about: str) -> str:
     system = f"Python {platform.python_version()}, {platform.platform()}, {len(sys.argv)} words"
     text = f"{when}\nvitscope {__version__}, {system}\n{about}\n\n{trace}\n"
     name = f"{type(error).__name__}{f': {error}' if str(error) else ''}"
-    said = f"the browser ended by a mistake of its own ({printable(name.splitlines()[0])})"
+    said = f"the browser ended because of a bug ({printable(name.splitlines()[0])})"
     try:
         file = _write(text)
     except OSError:

@@ -21,7 +21,8 @@ MOST = 24  # curves of one array that are offered, such as one for each k of k-N
 class Score(NamedTuple):
     """One number of every layer of several models: values (L,) of each, `random` its mean and spread over trials.
 
-    `task` names the evaluation; the first of its numbers is the one that decides which layer is best.
+    `task` names the evaluation; the first of its numbers is the one that decides which layer is best. `images` and
+    `protocol` are those of the evaluations.
     """
 
     name: str
@@ -30,6 +31,8 @@ class Score(NamedTuple):
     values: tuple[np.ndarray, ...]
     random: tuple[float, float] | None
     task: str = ""
+    images: int = 0
+    protocol: str = ""
 
     @property
     def short(self) -> str:
@@ -113,4 +116,6 @@ def _score(name: str, pairs: list[tuple[Run, np.ndarray]]) -> Score:
         values=tuple(values for _, values in models),
         random=spread,
         task=f"{pairs[0][0].spec.task} · {pairs[0][0].dataset}",
+        images=max(run.images for run, _ in pairs),
+        protocol=", ".join(dict.fromkeys(run.spec.protocol for run, _ in pairs)),
     )

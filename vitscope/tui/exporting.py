@@ -166,7 +166,7 @@ def _saliency(state: State, book: Book, run: Run) -> Shown:
     masked = {each.folder.name: each for each in book.masks(run)}
     chosen = masked.get(state.panels.masks, next(iter(masked.values()), None))
     if chosen is None:
-        raise ViewError(f"{run.model} was not held against masks: there is nothing to write.")
+        raise ViewError(f"{run.model} has not been compared with masks: there is nothing to write.")
     return Shown("saliency", (chosen,), Options())
 
 

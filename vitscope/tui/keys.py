@@ -37,11 +37,12 @@ def press(state: State, key: str, facts: Facts) -> State:
     before = replace(state, message="", leaving=False)
     if state.prompt is not None:
         return jumped(before, in_prompt(before, state.prompt, key, facts))
+    binding = find(key, state.view)
     if state.help:
-        return moves.in_help(before, key)
+        leaves = binding is not None and binding.move is moves.leave
+        return moves.leave(before, facts) if leaves else moves.in_help(before, key)
     if state.opening.asked is not None and key == "escape":
         return opening.give_up(before)
-    binding = find(key, state.view)
     return jumped(before, binding.move(before, facts)) if binding else before
 
 

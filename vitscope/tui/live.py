@@ -55,7 +55,7 @@ class Worker:
         self._process: subprocess.Popen[str] | None = None
         self._folder: Path | None = None
         self._one = Lock()
-        self._cancelled = False
+        self._cancels = 0  # how often a request was given up
         self._closed = False
 
     @property
@@ -72,14 +72,16 @@ class Worker:
         image = at_home(image)
         if not _is_file(image):
             raise DataError(f"{printable(str(image))} is not a file: type the path of an image on this machine.")
+        mine = self._cancels
         with self._one:
-            self._cancelled = False
+            if self._cancels != mine:  # given up while it waited for the one before
+                raise Cancelled
             process = self._started()
             if self._closed:
                 self.close()
                 raise Cancelled
             folder = self._room()
-            answer = self._exchange(process, _ask(run, image, device, folder))
+            answer = self._exchange(process, _ask(run, image, device, folder), mine)
         if "error" in answer:
             raise ModelError(printable(str(answer["error"])))
         if "cancelled" in answer:
@@ -87,15 +89,16 @@ class Worker:
         return _picture(run, image, answer, folder)
 
     def cancel(self) -> None:
-        """Give up the request at hand; a process that does not within PATIENCE is ended."""
-        self._cancelled = True
+        """Give up all requests; a process that does not within PATIENCE is ended."""
+        self._cancels += 1
         process = self._process
         if process is not None and process.poll() is None:
             process.send_signal(signal.SIGINT)
 
     def close(self) -> None:
         """End the process and remove its folder; a request at hand is given up."""
-        self._cancelled = self._closed = True
+        self._cancels += 1
+        self._closed = True
         self._end()
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
@@ -124,8 +127,8 @@ class Worker:
             self._folder = Path(tempfile.mkdtemp(prefix="vitscope-"))
         return self._folder
 
-    def _exchange(self, process: subprocess.Popen[str], ask: dict[str, Any]) -> dict[str, Any]:
-        """Send one line, wait for one line."""
+    def _exchange(self, process: subprocess.Popen[str], ask: dict[str, Any], cancels: int) -> dict[str, Any]:
+        """Send one line, wait for one line, or until more was given up than `cancels`."""
         assert process.stdin is not None
         assert process.stdout is not None
         try:
@@ -136,14 +139,14 @@ class Worker:
         given_up = 0.0
         try:
             while not select.select([process.stdout], [], [], 0.05)[0]:
-                if self._cancelled and not given_up:
+                if self._cancels != cancels and not given_up:
                     given_up = time.monotonic() + PATIENCE
                 if given_up and time.monotonic() > given_up:
                     self._end()
                     raise Cancelled
             answer = answer_of(process.stdout.readline())
         except (ValueError, OSError):  # nothing more comes, or `close` was quicker
-            if self._cancelled:
+            if self._cancels != cancels:
                 self._end()
                 raise Cancelled from None
             raise self._died(process) from None

@@ -35,7 +35,7 @@ def last_place(state: State, _facts: Facts) -> State:
         return replace(state, message="there is no place before this one yet")
     here = replace(state, last=None, message="")
     there = replace(state.last, last=here, commands=state.commands, queries=state.queries)
-    return replace(there, light=state.light, palette=state.palette)
+    return replace(there, light=state.light, palette=state.palette, opening=state.opening)
 
 
 def step_run(by: int) -> Move:
@@ -147,11 +147,6 @@ def picture(by: int) -> Move:
     return move
 
 
-def plot_distance(state: State, _facts: Facts) -> State:
-    """To the plot of all heads, by the chosen number; by attention distance if that is no number."""
-    return replace(enter(state, "distance"), quantity="distance" if state.quantity == "tag" else state.quantity)
-
-
 def quantity(by: int) -> Move:
     """The next number to colour by; on the plot, tags are passed over, since they have no place on an axis."""
 
@@ -212,10 +207,8 @@ def interrupt(state: State, _facts: Facts) -> State:
 
 
 def in_help(state: State, key: str) -> State:
-    """While the help is open: scroll it, leave, or close it with any other key."""
+    """While the help is open: scroll it, or close it with any other key."""
     if key in {"j", "down", "ctrl+d", "pagedown", "k", "up", "ctrl+u", "pageup"}:
         by = {"j": 1, "down": 1, "k": -1, "up": -1}.get(key, 10 if key in {"ctrl+d", "pagedown"} else -10)
         return replace(state, scroll=max(0, state.scroll + by))
-    if key == "q":
-        return replace(state, quit=0)
     return replace(state, help=False, scroll=0)

@@ -20,7 +20,7 @@ from vitscope.views import Column, View
 from vitscope.views.aligned import NOTE
 from vitscope.views.select import Selection, build, grid_coords
 
-WAIT = "this is still being read: once more in a moment."
+WAIT = "this is still being read: try again in a moment."
 
 
 def curves(state: State, book: Book, run: Run) -> View:
@@ -39,9 +39,9 @@ def curves(state: State, book: Book, run: Run) -> View:
         title=f"{name}, layer by layer",
         model=", ".join(score.models),
         dataset=score.dataset,
-        images=run.images,
+        images=score.images,
         unit="",
-        protocol=run.spec.protocol,
+        protocol=score.protocol,
         dims=("model", "layer"),
         coords={"model": list(score.models), "layer": list(range(1, deep + 1))},
         values=None,

@@ -78,10 +78,13 @@ def spelled(state: State, known: Sequence[Known]) -> str:
 
 
 def resolved(text: str, known: Sequence[Known], look: State) -> State:
-    """The state of a place, with theme and palette of `look`; UnknownName, ViewError for what is not there."""
+    """The state of a place, with what is of no place, such as the theme, as in `look`.
+
+    Raises UnknownName and ViewError for what is not there.
+    """
     place = parse(text)
     state = State(light=look.light, palette=look.palette, cursor=look.cursor)
-    state = replace(state, commands=look.commands, queries=look.queries)
+    state = replace(state, commands=look.commands, queries=look.queries, opening=look.opening, last=look.last)
     if not place.model:
         if place.view in {None, "runs"}:
             return state

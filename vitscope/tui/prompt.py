@@ -41,7 +41,8 @@ def inserted(line: Prompt, text: str) -> Prompt:
     clean = "".join(
         " " if char in "\r\n\t" else char for char in text.strip("\r\n") if char in "\r\n\t" or char.isprintable()
     )
-    return replace(line, text=line.text[: line.at] + clean + line.text[line.at :], at=line.at + len(clean))
+    text = line.text[: line.at] + clean + line.text[line.at :]
+    return replace(line, text=text, at=line.at + len(clean), stem=None)
 
 
 def typed(line: Prompt, key: str) -> Prompt:

@@ -1,6 +1,6 @@
 """Readers: how each item of the library is read from the cache. They run in a worker thread.
 
-Nothing that is kept is mapped from a file: a file that is cut short while it is mapped would end the process.
+Nothing that is kept is mapped from a file of the cache: one that is cut short while it is mapped would end the process.
 """
 
 from __future__ import annotations

@@ -111,6 +111,11 @@ class State:
     leaving: bool = False  # ctrl+c was pressed once
     quit: int | None = None  # exit code
 
+    def __post_init__(self) -> None:
+        """On the plot, attention distance stands in for tags, which have no place on an axis."""
+        if self.view == "distance" and self.quantity == "tag":
+            object.__setattr__(self, "quantity", "distance")
+
     @property
     def view(self) -> View:
         """The page on screen."""

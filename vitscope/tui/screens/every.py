@@ -160,7 +160,7 @@ def _plot(surface: Surface, rect: Rect, state: State, plot: Plot) -> None:
         chart.level(surface, axes, even, theme.faint, "┈")
     chart.path(surface, axes, mean, plot.line)
     _heads(surface, axes, plot, theme.text if chosen else theme.dim)
-    step = max(1, -(-3 * plot.layers // place.width))
+    step = max(1, -(-3 * plot.layers // max(1, place.width)))
     for layer in range(0, plot.layers, step):
         mine = chosen and layer == at
         surface.write(int(axes.x(layer)), place.bottom + 1, str(layer + 1), theme.accent if mine else theme.dim)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import PurePosixPath
 from typing import NamedTuple
 
 import numpy as np
@@ -44,13 +45,12 @@ def plan(g: Geometry, count: int, width: int, height: int) -> Plan:
     most = max(0, min(LARGEST, room // g.columns))
     sizes = [(g.rows * times, g.columns * times, times) for times in range(most, 0, -1)]
     sizes += [(max(2, columns * g.rows // g.columns), columns, 0) for columns in range(min(room, g.columns - 1), 3, -1)]
-    for rows, columns, times in sizes or [(2, 2, 0)]:
-        tall = -(-rows // 2) + 1
-        if lines * tall <= height or (rows, columns, times) == sizes[-1]:
-            gap = 1 if lines * (tall + 1) - 1 <= height else 0
-            near = min(wide, max(columns, LABEL) + 2 * GAP)
-            return Plan(rows, columns, times, near, tall + gap, max(1, min(lines, height // tall)))
-    return Plan(2, 2, 0, wide, 2, max(1, height // 2))
+    sizes = sizes or [(2, 2, 0)]
+    rows, columns, times = next((size for size in sizes if lines * (-(-size[0] // 2) + 1) <= height), sizes[-1])
+    tall = -(-rows // 2) + 1
+    gap = 1 if lines * (tall + 1) - 1 <= height else 0
+    near = min(wide, max(columns, LABEL) + 2 * GAP)
+    return Plan(rows, columns, times, near, tall + gap, max(1, min(lines, height // tall)))
 
 
 def draw(surface: Surface, rect: Rect, state: State, book: Book) -> None:
@@ -100,7 +100,7 @@ def _sheet(surface: Surface, rect: Rect, state: State, book: Book, run: Run) -> 
 
 def _stem(name: str) -> str:
     """The name of a file without its folder and suffix."""
-    return name.rpartition("/")[2].partition(".")[0]
+    return PurePosixPath(name).stem
 
 
 def _label(surface: Surface, x: int, y: int, name: str, of: Plan, *, chosen: bool) -> None:

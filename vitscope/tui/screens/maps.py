@@ -45,15 +45,13 @@ def scaled(state: State, maps: Maps) -> Span:
     return span(part, log=state.log)
 
 
-def query(
-    surface: Surface, rect: Rect, state: State, book: Book, run: Run, *, image: int | None = None, most: int = LARGEST
-) -> int:
+def query(surface: Surface, rect: Rect, state: State, book: Book, run: Run, *, most: int = LARGEST) -> int:
     """Attention from (or to) the query token over the grid of patches; returns the row below it."""
     theme = surface.theme
     title = f"attention {asked(state)}"
     title = title if len(title) <= rect.width else asked(state).removesuffix(" (mean)")
     surface.write(rect.x, rect.y, title, bold=True, width=min(len(title), rect.width))
-    maps = book.maps(state, run, image=image)
+    maps = book.maps(state, run)
     g = run.geometry
     times = min(most, factor(g.rows, g.columns, rect.width, rect.height - 2))
     if isinstance(maps, Failure):

@@ -30,7 +30,8 @@ def draw(surface: Surface, rect: Rect, state: State, book: Book) -> None:
         return
     if not book.masks(run):
         command = f"`vitscope evaluate saliency --model {run.model} --data FOLDER`"
-        notice(surface, rect, f"{run.model} was not held against masks: {command} does so, over PartImageNet or COCO.")
+        said = f"{run.model} has not been compared with masks: {command} does so, over PartImageNet or COCO."
+        notice(surface, rect, said)
         return
     found = book.saliency(state, run)
     if isinstance(found, Failure):

@@ -68,7 +68,7 @@ def _plot(surface: Surface, rect: Rect, score: Score, place: tuple[int, int], *,
         chart.path(surface, axes, values, of_model)
     for values, of_model in lines:
         _letter(surface, axes, values, of_model)
-    step = max(1, -(-3 * layers // plot.width))
+    step = max(1, -(-3 * layers // max(1, plot.width)))
     for each in range(layers):
         if each == at or (each % step == 0 and abs(axes.x(each) - axes.x(at)) >= 3):
             ink = theme.accent if each == at else theme.dim
