@@ -76,7 +76,7 @@ def browse(
     Keys are shown at the foot of every page; ? shows all of them, q leaves. Without PLACE it starts where it was left.
     A click chooses what is under it, and goes into what is chosen; the wheel goes through layers and lists.
 
-    A table \\[keys] in the file of settings gives keys of your own: zoom = "enter z".
+    A table \\[keys] in the file of settings gives keys of your own: zoom = "enter f2".
 
     \b
     For example:

@@ -83,14 +83,15 @@ class Term:
     def holds(self, heads: Heads) -> np.ndarray:
         """Whether each head fulfils it, bool (N,); a number that is NaN fulfils no comparison, negated or not."""
         if self.text:
-            return self._occurs(heads) ^ self.negated
+            return self.occurs(heads) ^ self.negated
         values = heads.column(self.name)
         inside = (
             (values > self.low) & (values < self.high) if self.open else (values >= self.low) & (values <= self.high)
         )
         return ~np.isnan(values) & (inside ^ self.negated)
 
-    def _occurs(self, heads: Heads) -> np.ndarray:
+    def occurs(self, heads: Heads) -> np.ndarray:
+        """Whether the text is in the name of each head's model or in one of its tags, bool (N,)."""
         text = self.text.casefold()
         in_model = [text in str(model).casefold() for model in heads.model]
         in_tag = [any(text in tag.casefold() for tag in tags) for tags in heads.tags]
@@ -120,6 +121,18 @@ class Search:
             return places
         values = heads.column(self.order)[places].astype(float)
         return places[np.argsort(-values if self.descending else values, kind="stable")]
+
+    def strange(self, heads: Heads) -> str:
+        """Which tag or model that is asked for none of these heads has, and what there is; "" if there is no such."""
+        there = {
+            "tag": list(dict.fromkeys(tag.partition(" ")[0] for tags in heads.tags for tag in tags)),
+            "model": list(dict.fromkeys(heads.model.tolist())),
+        }
+        for term in (term for group in self.groups for term in group if term.name in TEXTS):
+            if not term.occurs(heads).any():
+                names = ", ".join(there[term.name]) or "none"
+                return f"No {term.name} here has {term.text!r} in it; there are: {names}."
+        return ""
 
 
 def search(query: str, names: Sequence[str]) -> Search:

@@ -193,7 +193,7 @@ class Cache:
         )
         for same in by_name if asked in catalog.MODELS else by_name + by_part:
             if len({run.model for run in same}) > 1:
-                names = ", ".join(run.name for run in same)
+                names = ", ".join(run.name for run in [run for run in same if not run.only_vectors] or same)
                 raise StoreError(f"{asked!r} could be any of {names} in {shown(self.folder)}: type more of the name.")
             if same:
                 return min(same, key=lambda run: (run.only_vectors, not run.complete))

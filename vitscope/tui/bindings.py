@@ -175,8 +175,8 @@ BINDINGS: tuple[Binding, ...] = (
         ),
         Binding("task", ("v",), "v", "the next task", CURVES, comparing.task(1), "task", "v V"),
         Binding("task-back", ("V",), "V", "the task before", CURVES, comparing.task(-1)),
-        Binding("score", ("j", "down"), "j ↓", "the next number", CURVES, comparing.score(1), "number", "j k"),
-        Binding("score-back", ("k", "up"), "k ↑", "the number before", CURVES, comparing.score(-1)),
+        Binding("score", ("j", "down"), "j ↓", "the next number; the next task of all", CURVES, comparing.score(1)),
+        Binding("score-back", ("k", "up"), "k ↑", "the number or task before", CURVES, comparing.score(-1)),
         Binding("task-alone", ("enter",), "⏎", "this task alone", CURVES, comparing.zoom, "zoom in"),
         Binding("all-tasks", ("A",), "A", "all tasks beside each other, or one", CURVES, comparing.alone, "all tasks"),
         *(

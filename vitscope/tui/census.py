@@ -48,6 +48,7 @@ class Found:
     columns: tuple[str, ...]  # numbers that the query names
     problem: str = ""  # why what is typed is not understood; then the rest is of the query before
     narrowed: bool = False  # whether it leaves any head out on purpose
+    strange: str = ""  # which tag or model that is asked for no head has
 
 
 @dataclass
@@ -154,7 +155,7 @@ def _searched(finding: Finding, heads: Heads, known: Sequence[Known]) -> Found:
         rows = rows[~np.isnan(heads.numbers[ALIKE][rows])]
     named = [asked.order, *(term.name for group in asked.groups for term in group)]
     columns = tuple(dict.fromkeys(name for name in named if name in heads.numbers))
-    return Found(heads, _spots(known, rows), rows, columns, problem, any(asked.groups))
+    return Found(heads, _spots(known, rows), rows, columns, problem, any(asked.groups), asked.strange(heads))
 
 
 def _spots(known: Sequence[Known], rows: np.ndarray) -> tuple[Spot, ...]:

@@ -11,6 +11,7 @@ from vitscope.tui.prompt import Prompt, Purpose, typed
 from vitscope.tui.state import Facts, State, View, jumped
 
 OWN = 4  # pages that a key belongs to, at most, to be one of their own
+PAGES = 3  # named of those where a key does something that does nothing here
 
 _table: list[tuple[Binding, ...]] = [BINDINGS]
 
@@ -43,7 +44,16 @@ def press(state: State, key: str, facts: Facts) -> State:
         return moves.leave(before, facts) if leaves else moves.in_help(before, key)
     if state.opening.asked is not None and key == "escape":
         return opening.give_up(before)
-    return jumped(before, binding.move(before, facts)) if binding else before
+    return jumped(before, binding.move(before, facts)) if binding else replace(before, message=_elsewhere(key))
+
+
+def _elsewhere(key: str) -> str:
+    """Where a key does something that does nothing here; "" if nowhere."""
+    found = next((binding for binding in bindings() if key in binding.keys), None)
+    if found is None:
+        return ""
+    views = ", ".join(found.views[:PAGES]) + (", …" if len(found.views) > PAGES else "")
+    return f"{found.shown} ({found.about}) is not for this page, but for {views}"
 
 
 def options(state: State, facts: Facts, text: str) -> list[command.Option]:

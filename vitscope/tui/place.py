@@ -123,7 +123,12 @@ def starting(cache: Path, place: str | None) -> State:
     found = Cache(cache)
     model = parse(place).model
     run = found.find(model) if model else None  # which says best what there is instead
-    runs = [each for each in found.runs() if not each.spec.task]
+    if run is not None and run.only_vectors:
+        raise ViewError(
+            f"{run.name} holds nothing but vectors that an evaluation asked for, no heads to look at: "
+            f"`vitscope extract --model {run.model} --data DIR` measures them."
+        )
+    runs = [each for each in found.runs() if not each.spec.task and not each.only_vectors]
     known = [Known(each.folder.name, each.model, each.geometry, 0, _lesser(each)) for each in runs]
     if run is not None:
         from vitscope.tui.readers import image_names  # noqa: PLC0415 (which needs more than places do)

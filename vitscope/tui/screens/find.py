@@ -8,6 +8,7 @@ from rich.cells import cell_len
 
 from vitscope.amounts import counted
 from vitscope.store.reader import Run
+from vitscope.store.text import printable
 from vitscope.tui import mouse, searching
 from vitscope.tui.book import QUANTITIES, Book
 from vitscope.tui.census import ALIKE, Found, everywhere
@@ -15,7 +16,7 @@ from vitscope.tui.finding import Spot
 from vitscope.tui.render.surface import Align, Rect, Surface
 from vitscope.tui.render.words import glyph, number, word, wrap
 from vitscope.tui.screens import maps, numbers
-from vitscope.tui.screens.frame import gone
+from vitscope.tui.screens.frame import gone, notice
 from vitscope.tui.state import State
 from vitscope.tui.steps import clamp
 
@@ -132,8 +133,9 @@ def _list(surface: Surface, rect: Rect, state: State, found: Found) -> None:
     _row(surface, rect.x + 2, rect.y, cells, theme.dim)
     room = rect.height - 1
     if not found.spots:
-        more = "" if everywhere(state.finding) else " A searches all models."
-        surface.write(rect.x + 2, rect.y + 2, f"No head fits.{more}", theme.dim)
+        more = "" if everywhere(state.finding) or found.problem else " A searches all models."
+        place = Rect(rect.x + 2, rect.y + 2, rect.width - 2, rect.height - 2)
+        notice(surface, place, f"{printable(found.strange) or 'No head fits.'}{more}")
         return
     at = clamp(state.finding.at, len(found.spots))
     first = max(0, min(at - room // 2, len(found.spots) - room))

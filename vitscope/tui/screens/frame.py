@@ -22,6 +22,7 @@ from vitscope.tui.state import State, View
 
 KEY_OF = {look: key for key, look in LOOKS.items()}
 LEADS: tuple[tuple[str, View], ...] = ((r"(layer |L)\d+( H\d+)?", "layer"), (r"(head |H)\d+", "head"))
+NARROW = 50  # columns from which on the line at the foot names ":"
 BOX = 24  # columns that a box needs at least
 QUERIES = {"cls": "CLS", "register": "register", "spatial": "mean"}  # query tokens that are no patch
 NAME, LAST = 7, 16  # cells that the first and the last part of the line at the top keep at least
@@ -183,6 +184,8 @@ def footer(surface: Surface, state: State) -> None:
     ways = [binding for binding in hints(state.view) if binding.group == "vitscope"]
     if len(state.trail) == 1:
         ways = [binding for binding in ways if binding.name != "back"]
+    if surface.width < NARROW:
+        ways = [binding for binding in ways if binding.name != "command"]
     right = surface.width - 1 - sum(cell_len(b.shown) + cell_len(b.hint) + 3 for b in ways)
     _hints(surface, right + 2, y, ways, surface.width)
     _hints(surface, 1, y, [binding for binding in hints(state.view) if binding.group != "vitscope"], right)
@@ -221,6 +224,8 @@ def _prompt(surface: Surface, y: int, line: Prompt) -> None:
 def _hints(surface: Surface, x: int, y: int, bindings: list[Binding], stop: int) -> None:
     """Keys and their words from `x` on, as many as end before `stop`."""
     for binding in bindings:
+        if not binding.keys:  # somebody has taken them away
+            continue
         keys = binding.hint_keys or binding.shown
         if x + cell_len(keys) + cell_len(binding.hint) + 1 > stop:
             return

@@ -44,9 +44,10 @@ def draw(surface: Surface, rect: Rect, state: State, book: Book) -> None:
         return
     _attention(surface, first, state, run, values, photo)
     scale, wide = maps.scaled(state, values), max(first.width, min(rect.width, 34))
+    x = max(first.right, rect.x + (34 if rect.width > 60 else 0)) + (GAP if rect.width > 60 else 2)
+    wide = min(wide, x - rect.x - 2) if second else wide
     ramp = glow(surface.theme) if state.overlay else None
     bar(surface, rect.x, first.bottom, wide, scale, maps.scale_label(state), ramp)
-    x = max(first.right, rect.x + (34 if rect.width > 60 else 0)) + (GAP if rect.width > 60 else 2)
     _title(surface, Rect(rect.x, rect.y, x - rect.x - 2 if rect.width > 60 else rect.width, 1), state)
     side = Rect(x, rect.y, rect.right - x, rect.height)
     if rect.width <= 60:  # the bar is wider than the picture
@@ -124,17 +125,18 @@ def _about(
     surface: Surface, rect: Rect, page: Rect, first: Rect, state: State, book: Book, run: Run, values: Maps
 ) -> None:
     """Numbers of the head over all images, and where the query looks: at the side if there is room, otherwise below."""
+    mean = f"mean of {run.images}"
     if rect.width >= 16 and rect.height > 3:
-        y = rect.y
+        x, y = rect.x, rect.y
         if rect.width > 30:
             place = f"layer {state.layer + 1} · head {state.head + 1}"
-            x = surface.write(rect.x, y, place, surface.theme.accent, bold=True)
-            surface.write(x + 2, y, f"mean of {run.images}", surface.theme.dim, width=max(rect.right - x - 2, 0))
-            y += 1
+            x = surface.write(x, y, place, surface.theme.accent, bold=True) + 2
+        surface.write(x, y, mean, surface.theme.dim, width=min(len(mean), rect.right - x))
+        y += 1
         y = numbers.draw(surface, Rect(rect.x, y, rect.width, rect.bottom - y), state, book, run)
         if rect.bottom - y > 2:
             below, where = Rect(rect.x, y + 1, rect.width, rect.bottom - y - 1), "" if state.averaged else ", here"
             reach.patches(surface, below, state, values, where)
         return
     y = first.bottom + (2 if page.bottom - first.bottom > 4 else 1)
-    numbers.flow(surface, Rect(page.x, y, page.width, page.bottom - y), state, book, run)
+    numbers.flow(surface, Rect(page.x, y, page.width, page.bottom - y), state, book, run, mean)

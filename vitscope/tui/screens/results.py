@@ -8,6 +8,7 @@ from vitscope.tui import mouse
 from vitscope.tui.book import Book
 from vitscope.tui.library import Failure
 from vitscope.tui.render.surface import Rect, Surface
+from vitscope.tui.render.words import wrap
 from vitscope.tui.results import Cell, Table
 from vitscope.tui.screens.frame import failed, gone, notice
 from vitscope.tui.state import State
@@ -133,7 +134,7 @@ def _details(surface: Surface, rect: Rect, table: Table, model: str, column: str
     else:
         y = _number(surface, Rect(rect.x, rect.y, rect.width, rect.height), x, cell)
     for line in table.notes:
-        if y >= rect.bottom:
+        if y + len(wrap(line, rect.width)) > rect.bottom:
             return
         y = notice(surface, Rect(rect.x, y, rect.width, rect.bottom - y), line)
 
