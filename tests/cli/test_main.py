@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import vitscope as package
+from tests import synthetic
 from tests.cli.conftest import one_sentence
 from vitscope.cli import show
 from vitscope.errors import VitscopeError
@@ -104,6 +105,24 @@ def test_a_pipe_closed_early_is_quiet(cache):
             process.stdout.close()
             assert process.stderr.read() == b""
         assert process.returncode == 0
+
+
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_a_pipe_closed_early_does_not_hide_what_was_found(tmp_path, form):
+    (synthetic.write(tmp_path, layers=1, heads=1, grid=(2, 2)) / "run.json").write_text("{")
+    command = [sys.executable, "-m", "vitscope", "cache", "verify", "--cache", str(tmp_path), *form]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert b"1 of 1 runs are damaged" in process.stderr.read()
+    assert process.returncode == 1
+
+
+@pytest.mark.parametrize("words", [["extract", "--model", "mae", "--data", ""], ["cache", "list", "--cache", ""]])
+def test_an_empty_path_is_not_the_current_folder(vitscope, words):
+    done = vitscope(*words)
+    assert (done.code, "it is empty" in done.err) == (2, True)
 
 
 HELP = """

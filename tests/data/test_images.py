@@ -160,6 +160,19 @@ def test_errors_say_what_was_found(tmp_path):
         read(tmp_path / ("x" * 5000))
 
 
+def test_a_folder_that_goes_while_it_is_listed_holds_nothing(tmp_path, monkeypatch):
+    make(tmp_path, "a/1.jpg", "b/1.jpg")
+    scandir = os.scandir
+
+    def gone(path):
+        if Path(path).name == "b":
+            raise FileNotFoundError(2, "No such file or directory")
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", gone)
+    assert names(read(tmp_path, limit=10**30)) == ["a/1.jpg"]
+
+
 def test_a_folder_that_may_not_be_read_is_an_error(tmp_path, monkeypatch):
     make(tmp_path, "a/1.jpg", "b/1.jpg")
     scandir = os.scandir

@@ -121,10 +121,20 @@ def test_the_workers_of_the_run_are_those_of_the_time(photographs, tmp_path):
         assert said in {check.name: check.found for check in checks}["time"]
 
 
-def test_the_command_wants_both(monkeypatch):
+@pytest.mark.parametrize("option", [["--data", "x"], ["--device", "cuda:3"], ["--limit", "3"]])
+def test_options_of_a_run_want_a_model(option):
     from typer.testing import CliRunner
 
     from vitscope.cli import app
 
-    done = CliRunner().invoke(app, ["doctor", "--data", "x"])
-    assert done.exit_code == 2
+    done = CliRunner().invoke(app, ["doctor", *option])
+    assert (done.exit_code, option[0] in done.output) == (2, True)
+
+
+def test_a_model_that_does_not_fit_into_memory_is_a_problem(photographs, tmp_path, monkeypatch):
+    def build(*_):
+        raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory")
+
+    monkeypatch.setattr(preview.build, "load", build)
+    check = looked(photographs, tmp_path / "cache")["weights"]
+    assert (check.state, "too little memory" in check.found) == ("problem", True)

@@ -102,5 +102,7 @@ def test_a_key_that_means_nothing_changes_nothing(books, view):
     every = {key for binding in BINDINGS for key in binding.keys} | {"f5", "z", "Z", "ctrl+q", "ctrl+z", "tab"}
     start = replace(walker.state, message="")
     for key in every - taken:
-        assert pressed(walker, start, (), key)[1] == start
+        after = pressed(walker, start, (), key)[1]
+        assert replace(after, message="") == start
+        assert bool(after.message) is (key in {key for binding in BINDINGS for key in binding.keys})
     walker.state = start

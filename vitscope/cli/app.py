@@ -16,7 +16,7 @@ from typer.core import TyperGroup
 from vitscope import __version__
 from vitscope.cli import browse, cache, config, demo, doctor, evaluate, export, extract, models, show
 from vitscope.cli.options import Quiet, Verbose
-from vitscope.cli.record import broken, emit
+from vitscope.cli.record import broken, emit, hang_up
 from vitscope.cli.talk import Talk, clean, fail
 from vitscope.errors import VitscopeError
 
@@ -148,11 +148,6 @@ def last_words(kind: type[BaseException], error: BaseException, trace: Traceback
     """The traceback of a bug, without what could steer the terminal: it may quote a file."""
     text = "".join(traceback.format_exception(kind, error, trace))
     sys.stderr.write("".join(f"{clean(line)}\n" for line in text.split("\n") if line))
-
-
-def hang_up() -> None:
-    """The reader of stdout is gone (`| head`): send what Python still holds nowhere, so that it stays quiet."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ import typer
 
 from vitscope.cli.complete import run_names
 from vitscope.cli.options import CacheFolder, Quiet, Verbose, cache_folder
+from vitscope.cli.paths import to_path
 from vitscope.cli.talk import Talk
 from vitscope.errors import ViewError
 
@@ -53,7 +54,10 @@ def browse(
     screenshot: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="Write the page as .svg or .txt, without a terminal, and leave.", show_default=False
+            metavar="FILE",
+            parser=to_path,
+            help="Write the page as .svg or .txt, without a terminal, and leave.",
+            show_default=False,
         ),
     ] = None,
     keys: Annotated[

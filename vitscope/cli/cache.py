@@ -280,6 +280,6 @@ def _said(value: Any) -> str:
     if isinstance(value, list):
         if any(isinstance(item, dict) for item in value):
             parts = (item.values() if isinstance(item, dict) else [item] for item in value)
-            return "\n".join(": ".join(map(_said, part)) for part in parts)
+            return "; ".join(": ".join(map(_said, part)) for part in parts)
         return ", ".join(map(_said, value))
     return str(value)

@@ -12,6 +12,7 @@ import typer
 
 from vitscope import catalog
 from vitscope.cli.options import CacheFolder, Quiet, Verbose, cache_folder
+from vitscope.cli.paths import to_path
 from vitscope.cli.talk import Talk, result
 from vitscope.cli.watch import Recorded, watch
 
@@ -26,7 +27,9 @@ def demo(
     context: typer.Context,
     write: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Only draw the world into DIR, in all its formats.", show_default=False),
+        typer.Option(
+            metavar="DIR", parser=to_path, help="Only draw the world into DIR, in all its formats.", show_default=False
+        ),
     ] = None,
     browse: Annotated[bool, typer.Option("--browse/--no-browse", help="Open the browser at the end.")] = True,
     cache: CacheFolder = None,

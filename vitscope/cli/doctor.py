@@ -90,8 +90,8 @@ def doctor(
     from vitscope.run.doctor import examine
 
     talk = Talk.of(context, quiet=quiet, verbose=verbose)
-    if model is None and data is not None:
-        raise typer.BadParameter("name the model that would run over it", param_hint="--model")
+    if model is None and (given := _of_a_run(context)):
+        raise typer.BadParameter(f"name the model that would run with {', '.join(given)}", param_hint="--model")
     talk.detail("starting PyTorch")
     problems = _shown(talk, examine(lambda: cache_folder(cache), depth(console())))
     if model is not None:
@@ -120,6 +120,13 @@ def doctor(
         problems += _shown(talk, preview(request, resources, cache_folder(cache)))
     if problems:
         raise VitscopeError(f"{problems} {'problem' if problems == 1 else 'problems'} found; see above for what to do.")
+
+
+def _of_a_run(context: typer.Context) -> list[str]:
+    """The options that were given and say how a model would run."""
+    every = {parameter.name or "": parameter.opts[0] for parameter in context.command.params}
+    typed = [name for name in every if getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"]
+    return [every[name] for name in typed if name not in {"cache", "quiet", "verbose"}]
 
 
 def _shown(talk: Talk, checks: Iterator[Check]) -> int:

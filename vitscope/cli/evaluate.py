@@ -38,6 +38,7 @@ from vitscope.cli.options import (
     image_size,
     torchscript,
 )
+from vitscope.cli.paths import to_path
 from vitscope.cli.record import Json, LogFile
 from vitscope.cli.record import begin as record
 from vitscope.cli.talk import Talk
@@ -73,7 +74,12 @@ def evaluate(
     allow_any_torchscript: AllowAnyTorchScript = False,
     data: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="The data set; else the setting data.KIND.", show_default=False),
+        typer.Option(
+            metavar="DIR",
+            parser=to_path,
+            help="The data set; else the setting data.KIND.",
+            show_default=False,
+        ),
     ] = None,
     dataset: Dataset = None,
     limit: Annotated[

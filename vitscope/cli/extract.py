@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from vitscope import catalog
-from vitscope.amounts import duration
+from vitscope.amounts import counted, duration
 from vitscope.cli.options import (
     AllowAnyTorchScript,
     AllowTorchScript,
@@ -223,4 +223,4 @@ def _done(report: Report) -> str:
     count = f"{report.used} images" if not report.skipped else f"{report.used} of {report.images} images"
     if not report.measured:
         return f"{count}, all measured before: nothing to do (--restart measures again)"
-    return f"{count}, {len(report.measured)} metrics in {duration(report.seconds)}"
+    return f"{count}, {counted(len(report.measured), 'metric')} in {duration(report.seconds)}"

@@ -12,6 +12,7 @@ import typer
 
 from vitscope import catalog
 from vitscope.cli import complete
+from vitscope.cli.paths import to_path
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print results and errors only.", show_default=False)]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say more about what is done.", show_default=False)]
@@ -20,6 +21,7 @@ CacheFolder = Annotated[
     typer.Option(
         "--cache",
         metavar="DIR",
+        parser=to_path,
         help="The cache; else $VITSCOPE_CACHE, `vitscope config cache`, ./cache, your user cache folder.",
         show_default=False,
     ),
@@ -70,7 +72,9 @@ class Preprocess(StrEnum):
 
 Photographs = Annotated[
     Path | None,
-    typer.Option("--data", metavar="DIR", help="Photographs, flat or in class folders.", show_default=False),
+    typer.Option(
+        "--data", metavar="DIR", parser=to_path, help="Photographs, flat or in class folders.", show_default=False
+    ),
 ]
 Limit = Annotated[int | None, typer.Option(metavar="N", min=1, help="At most N images.", show_default=False)]
 PerClass = Annotated[
@@ -107,6 +111,7 @@ Metrics = Annotated[
     ),
 ]
 Restart = Annotated[bool, typer.Option("--restart", help="Forget what this run measured before.")]
+LONGEST = 65536  # pixels of a side
 HOW = "How it is run (changes no number's meaning)"
 Dataset = Annotated[
     str | None,
@@ -149,6 +154,7 @@ Checkpoint = Annotated[
     typer.Option(
         "--checkpoint",
         metavar="FILE",
+        parser=to_path,
         help="Weights from a local file or folder, in the layout of the method, of timm or of transformers.",
         show_default=False,
     ),
@@ -179,8 +185,10 @@ def image_size(text: str) -> tuple[int, int]:
     """
     match = re.fullmatch(r"(\d+)(?:[xX×](\d+))?", text)
     size = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
-    if min(size) < 1:
-        raise typer.BadParameter(f"{text!r} is neither a side such as 224 nor HEIGHTxWIDTH such as 224x448")
+    if not 1 <= min(size) <= max(size) <= LONGEST:
+        raise typer.BadParameter(
+            f"{text!r} is neither a side such as 224 nor HEIGHTxWIDTH such as 224x448, of at most {LONGEST} pixels"
+        )
     return size
 
 

@@ -28,6 +28,7 @@ from typing import Annotated, Any, TextIO
 import typer
 
 from vitscope import __version__
+from vitscope.cli.paths import to_path
 from vitscope.config import at_home
 from vitscope.errors import VitscopeError
 from vitscope.run import supervisor
@@ -36,7 +37,11 @@ from vitscope.store.text import printable
 LogFile = Annotated[
     Path | None,
     typer.Option(
-        "--log", metavar="FILE", help="Add all messages to this file, with the time of each.", show_default=False
+        "--log",
+        metavar="FILE",
+        parser=to_path,
+        help="Add all messages to this file, with the time of each.",
+        show_default=False,
     ),
 ]
 Json = Annotated[
@@ -133,8 +138,21 @@ def broken(error: BaseException) -> None:
 def emit(event: str, **fields: Any) -> None:
     """One line of JSON, if they are asked for: in ASCII, so that a folder's name comes through and steers nothing."""
     if _json:
-        sys.stdout.write(json.dumps({"event": event, **fields}, default=str) + "\n")
+        say(json.dumps({"event": event, **fields}, default=str) + "\n")
+
+
+def say(text: str) -> None:
+    """Write to stdout. Where its reader has gone (`| head`), nothing more is said, and the work goes on."""
+    try:
+        sys.stdout.write(text)
         sys.stdout.flush()
+    except BrokenPipeError:
+        hang_up()
+
+
+def hang_up() -> None:
+    """Send what Python still holds for a stdout that cannot take it nowhere, so that it stays quiet."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _open(path: Path) -> None:

@@ -13,6 +13,7 @@ import typer
 from vitscope import catalog
 from vitscope.cli import complete
 from vitscope.cli.options import CacheFolder, Measured, Quiet, Verbose, cache_folder, expand
+from vitscope.cli.paths import to_path
 from vitscope.cli.talk import PIPE_WIDTH, Talk, console, depth, plain, result
 from vitscope.errors import ViewError
 
@@ -86,7 +87,9 @@ def show(
     ] = Format.table,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="FILE", help="Write here instead of stdout.", show_default=False),
+        typer.Option(
+            "--output", "-o", metavar="FILE", parser=to_path, help="Write here instead of stdout.", show_default=False
+        ),
     ] = None,
     quiet: Quiet = False,
     verbose: Verbose = False,

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from vitscope.cli.record import heard
+from vitscope.cli.record import heard, say
 from vitscope.run import supervisor
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def console(*, stderr: bool = False) -> Console:
 
 def result(*parts: RenderableType) -> None:
     """Print the answer of a command on stdout, with the colours that its terminal has."""
-    sys.stdout.write(_text(console(), parts))  # through print, rich would end the program when a pipe closes early
+    say(_text(console(), parts))  # through print, rich would end the program when a pipe closes early
 
 
 def plain(*parts: RenderableType) -> str:

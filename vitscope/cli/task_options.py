@@ -10,6 +10,7 @@ import typer
 
 from vitscope import catalog
 from vitscope.cli.options import decoders
+from vitscope.cli.paths import to_path
 from vitscope.config import at_home
 
 
@@ -118,7 +119,13 @@ Sequences = Annotated[
 ]
 Masks = Annotated[
     Path | None,
-    typer.Option(metavar="DIR", help="Write the masks here, as PNGs.", show_default=False, rich_help_panel="davis"),
+    typer.Option(
+        metavar="DIR",
+        parser=to_path,
+        help="Write the masks here, as PNGs.",
+        show_default=False,
+        rich_help_panel="davis",
+    ),
 ]
 Pairs = Annotated[
     int | None,

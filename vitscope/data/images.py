@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
@@ -43,7 +44,7 @@ def read(root: Path, *, limit: int | None = None, per_class: int | None = None) 
     if per_class is not None and not in_classes:
         raise DataError(f"--per-class needs class folders, but {root} has images at its top: use --limit instead.")
     names = walk(root, "", frozenset(), others)
-    chosen = list(islice(names if per_class is None else _first_of_each(names, per_class), limit))
+    chosen = list(islice(names if per_class is None else _first_of_each(names, per_class), _most(limit)))
     if not chosen:
         raise DataError(_nothing(root, others))
     classes = tuple(sorted({_top(name) for name in chosen})) if in_classes else ()
@@ -53,6 +54,10 @@ def read(root: Path, *, limit: int | None = None, per_class: int | None = None) 
         for name in chosen
     )
     return ImageSet(_called(root), "images", root, records, classes)
+
+
+def _most(limit: int | None) -> int | None:
+    return None if limit is None else min(limit, sys.maxsize)
 
 
 def check(limit: int | None, per_class: int | None) -> None:
@@ -77,8 +82,10 @@ def walk(folder: Path, prefix: str, above: frozenset[tuple[int, int]], others: C
     Sorting folders with their "/" makes the order of the walk the order of the paths, so that nothing need be read
     beyond the images that are wanted. `above` identifies the folders on the way here.
     """
-    inside = entries(folder)
-    status = folder.stat()
+    try:
+        status, inside = folder.stat(), entries(folder)
+    except FileNotFoundError:
+        return
     here = (status.st_dev, status.st_ino)
     if here in above:
         return
@@ -96,6 +103,8 @@ def entries(folder: Path) -> list[tuple[str, bool]]:
     try:
         with os.scandir(folder) as scan:
             kinds = [(entry.name, _is_folder(entry)) for entry in scan if not _is_hidden(entry.name)]
+    except FileNotFoundError:  # it has gone since it was listed, as folders in /proc do
+        return []
     except OSError as error:
         raise DataError(
             f"the folder {folder} cannot be read ({error.strerror}): make it readable, or move it out of the data set."

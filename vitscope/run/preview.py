@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from huggingface_hub import constants
 
 from vitscope.amounts import bytes_in_words, duration
@@ -65,7 +66,7 @@ def preview(request: Request, resources: Resources, cache: Path) -> Iterator[Che
         images = read_images(request, Quiet())
         yield Check(at, "ok", f"{len(images.records)} of {images.name} from {images.root}")
         at = "weights"
-        with offline():
+        with offline(), devices.memory_of(torch.device("cpu")):
             model = build.load(request.model, request.checkpoint, request.image_size, request.torchscript)
         yield Check(at, "ok", f"{request.model}: {model.weights}")
         at = "run"

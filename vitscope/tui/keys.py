@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from vitscope.tui import command, exporting, finding, moves, opening, queries
 from vitscope.tui.bindings import BINDINGS, Binding
+from vitscope.tui.keymap import LOOKS
 from vitscope.tui.prompt import Prompt, Purpose, typed
 from vitscope.tui.state import Facts, State, View, jumped
 
@@ -49,9 +50,12 @@ def press(state: State, key: str, facts: Facts) -> State:
 
 def _elsewhere(key: str) -> str:
     """Where a key does something that does nothing here; "" if nowhere."""
-    found = next((binding for binding in bindings() if key in binding.keys), None)
-    if found is None:
+    every = [binding for binding in bindings() if key in binding.keys]
+    if not every:
         return ""
+    found = every[0]
+    if len(every) > 1:
+        return f"{LOOKS.get(key, key)} does nothing on this page: ? lists what does"
     views = ", ".join(found.views[:PAGES]) + (", …" if len(found.views) > PAGES else "")
     return f"{found.shown} ({found.about}) is not for this page, but for {views}"
 

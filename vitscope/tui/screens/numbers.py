@@ -74,8 +74,8 @@ def lines(state: State, book: Book, run: Run) -> list[tuple[str, str, str, str]]
 def flow(surface: Surface, rect: Rect, state: State, book: Book, run: Run, first: str = "") -> int:
     """Numbers one after the other as in a text, each with room for the longest, then tags in a line of their own.
 
-    `first` stands before them. Units are left out where they would push numbers off, and numbers that have no place in one line or more above the
-    tags. Returns the row below.
+    `first` stands before them. Units are left out where they would push numbers off, and numbers that have no place in
+    one line or more above the tags. Returns the row below.
     """
     entries = [(label, value, f" {unit}".rstrip()) for label, value, unit, _ in lines(state, book, run)]
     entries = [(first, "", ""), *entries] if first else entries
