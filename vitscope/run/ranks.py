@@ -21,7 +21,7 @@ from vitscope.errors import RankError, VitscopeError, first_line
 from vitscope.run.request import Watcher
 from vitscope.run.share import Share
 from vitscope.run.supervisor import launched, standing
-from vitscope.run.team import ASK, Team
+from vitscope.run.team import ASK, ENDED, Team
 from vitscope.spec import Resources, Spec
 from vitscope.store.files import present
 from vitscope.store.layout import RUN
@@ -180,7 +180,7 @@ class Rank(Turn):
     def _without_rank_0(self) -> str:
         """What is missing, said by the first rank that is left, when no other one can say it."""
         team = self._team
-        if any(not team.lost(rank) for rank in range(1, team.rank)):
+        if any(team.lost(rank) in {"", ENDED} for rank in range(1, team.rank)):  # one that has ended has said it
             return ""
         for rank in self._members:
             if rank not in {0, team.rank}:

@@ -20,6 +20,7 @@ from vitscope.errors import RankError
 BEAT = 5.0  # seconds between two signs of life
 SILENCE = 300.0  # seconds without one after which a rank counts as lost, with the host that it was on
 ASK = 0.1  # seconds between two looks into the store
+ENDED = "has ended"
 CONNECT = timedelta(minutes=5)
 
 
@@ -99,7 +100,7 @@ class Team:
         if (gone := self._said(f"gone/{rank}")) is not None:
             return gone["how"]
         if self._said(f"left/{rank}") is not None:
-            return "has ended"
+            return ENDED
         now = time.monotonic()
         if now - self._listened >= BEAT:
             self._listened = now
