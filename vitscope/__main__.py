@@ -11,8 +11,8 @@ from pathlib import Path
 from vitscope.errors import VitscopeError
 
 SPINS = "10000"
-"""How long a thread of GNU OpenMP, which torch on Linux has, waits awake for its next piece of work. Its own thirty times
-as many make a small model twice as slow where other programs want the cores too."""
+"""Turns that a thread of GNU OpenMP, which torch has on Linux, waits awake for its next piece of work. With its own
+300,000 a small model takes half as long again on cores that other programs want too (docs/scale.md)."""
 
 
 def main() -> None:

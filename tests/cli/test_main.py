@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 import vitscope as package
 from tests import synthetic
 from tests.cli.conftest import one_sentence
+from vitscope.__main__ import SPINS, main
 from vitscope.cli import show
 from vitscope.errors import VitscopeError
 
@@ -105,6 +107,18 @@ def test_a_pipe_closed_early_is_quiet(cache):
             process.stdout.close()
             assert process.stderr.read() == b""
         assert process.returncode == 0
+
+
+@pytest.mark.parametrize("own", [None, "7"])
+def test_threads_do_not_wait_awake_for_long(monkeypatch, own):
+    monkeypatch.delenv("GOMP_SPINCOUNT", raising=False)
+    monkeypatch.setattr(sys, "argv", ["vitscope", "--version"])
+    if own:
+        monkeypatch.setenv("GOMP_SPINCOUNT", own)
+    with pytest.raises(SystemExit):
+        main()
+    assert os.environ["GOMP_SPINCOUNT"] == (own or SPINS)
+    monkeypatch.delenv("GOMP_SPINCOUNT")
 
 
 @pytest.mark.parametrize("form", [[], ["--json"]])

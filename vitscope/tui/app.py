@@ -28,6 +28,7 @@ from vitscope.tui.needs import needs
 from vitscope.tui.opening import Asked
 from vitscope.tui.prompt import Prompt, inserted, prompt
 from vitscope.tui.render.surface import Surface
+from vitscope.tui.render.words import short
 from vitscope.tui.screens import draw
 from vitscope.tui.stage import Stage
 from vitscope.tui.state import State
@@ -123,7 +124,7 @@ class Browser(Stage):
         asked, run = self.state.opening.asked, self.book.run(self.state)
         if asked is None or run is None:
             return
-        name, file = run.model.rpartition("/")[2], printable(Path(asked.path).name)
+        name, file = short(run.model), printable(Path(asked.path).name)
         doing = f"{name} looks at {file} …" if self.live.warm else f"loading {name} for {file} …"
         self.state = opening.changed(self.state, doing=doing)
         self.look(run, asked)

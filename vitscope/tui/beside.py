@@ -11,6 +11,7 @@ from vitscope.tui import items
 from vitscope.tui.book import Book
 from vitscope.tui.library import Column, Failure, Maps
 from vitscope.tui.render.heat import shrink
+from vitscope.tui.render.words import short
 from vitscope.tui.side import Peer, moved, window
 from vitscope.tui.state import State
 
@@ -28,8 +29,8 @@ class Row:
 
     @property
     def name(self) -> str:
-        """The model without what stands before a slash."""
-        return self.run.model.rpartition("/")[2]
+        """The model without where it comes from."""
+        return short(self.run.model)
 
     @property
     def pinned(self) -> bool:

@@ -118,6 +118,15 @@ def clipped(text: str, width: int, lines: int) -> list[str]:
     ) or [""]
 
 
+def short(model: str) -> str:
+    """The name of a model without where it comes from; weights that are random say so.
+
+    >>> short("timm/vit_base_patch16_224"), short("hf-hub:org/vit"), short("random/vit")
+    ('vit_base_patch16_224', 'vit', 'random/vit')
+    """
+    return model if model.startswith("random/") else model.rpartition("/")[2]
+
+
 def wrap(text: str, width: int) -> list[str]:
     """`text` in lines of at most `width` characters."""
     return textwrap.wrap(text, max(8, width), break_long_words=True, break_on_hyphens=False) or [""]

@@ -10,7 +10,7 @@ from vitscope.tui.book import Book
 from vitscope.tui.library import Failure
 from vitscope.tui.render.heat import bar
 from vitscope.tui.render.surface import Rect, Surface
-from vitscope.tui.render.words import number
+from vitscope.tui.render.words import number, short
 from vitscope.tui.screens import matrix
 from vitscope.tui.screens.frame import failed, gone, notice
 from vitscope.tui.similarity import Across, Similarity
@@ -34,7 +34,7 @@ def draw(surface: Surface, rect: Rect, state: State, book: Book) -> None:
         place = Rect(rect.right - side, rect.y, side, rect.height)
         title = f"last layers, {NAMES[state.features.tokens]}"
         surface.write(place.x, place.y, title, bold=True, width=min(len(title), side))
-        names = matrix.Names([_short(name) for name in found.names], [_short(name) for name in found.names])
+        names = matrix.Names([short(name) for name in found.names], [short(name) for name in found.names])
         at = [each.folder for each in book.candidates()]
         cursor = at.index(run.folder), at.index(book.other(state, run).folder)
         matrix.draw(surface, Rect(place.x, place.y + 2, side, rect.height - 2), found.values, names, cursor)
@@ -44,8 +44,8 @@ def draw(surface: Surface, rect: Rect, state: State, book: Book) -> None:
 def _side(rect: Rect, run: Run, book: Book) -> int:
     """Columns for the matrix of models beside that of layers; 0 where it would take its room."""
     models = book.candidates()
-    short = [_short(each.model) for each in models]
-    names = matrix.Names(short, short)
+    shorts = [short(each.model) for each in models]
+    names = matrix.Names(shorts, shorts)
     if len(models) <= 2 or rect.height < 12:
         return 0
     room = rect.width - GAP - matrix.LABEL - matrix.CELL * run.geometry.layers
@@ -75,13 +75,9 @@ def _title(state: State, book: Book, run: Run, room: int) -> str:
     if state.features.across:
         return f"CKA of last layers, {tokens}"
     other = book.other(state, run)
-    them = "itself" if other is run else _short(other.model)
-    title = f"{_short(run.model)} (rows) with {them}, {tokens}"
-    return title if len(title) <= room else f"{_short(run.model)} × {them}, {tokens}"
-
-
-def _short(model: str) -> str:
-    return model.removeprefix("timm/")
+    them = "itself" if other is run else short(other.model)
+    title = f"{short(run.model)} (rows) with {them}, {tokens}"
+    return title if len(title) <= room else f"{short(run.model)} × {them}, {tokens}"
 
 
 def _layers(surface: Surface, rect: Rect, state: State, found: Similarity) -> None:
@@ -100,14 +96,14 @@ def _layers(surface: Surface, rect: Rect, state: State, found: Similarity) -> No
 
 
 def _models(surface: Surface, rect: Rect, state: State, found: Across, book: Book) -> None:
-    short = [_short(name) for name in found.names]
-    names = matrix.Names(short, short)
+    shorts = [short(name) for name in found.names]
+    names = matrix.Names(shorts, shorts)
     at = comparing.place(state.features.pair, [each.folder.name for each in book.candidates()])
     low = (4 if rect.height >= 12 else 2) + min(3, len(found.reasons))
     y = matrix.draw(surface, Rect(rect.x, rect.y, rect.width, rect.height - low), found.values, names, at)
     y += 1 if rect.bottom - y > 4 else 0
     place = Rect(rect.x, y, rect.width, 1)
-    y = _reading(surface, place, f"{short[at[0]]} with {short[at[1]]}", found.values[at])
+    y = _reading(surface, place, f"{shorts[at[0]]} with {shorts[at[1]]}", found.values[at])
     _scale(surface, rect, y, found.values)
     y += 1
     for reason in found.reasons:

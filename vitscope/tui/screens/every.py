@@ -15,7 +15,7 @@ from vitscope.tui.curves import Score
 from vitscope.tui.library import Column
 from vitscope.tui.render import chart
 from vitscope.tui.render.surface import Rect, Surface
-from vitscope.tui.render.words import number
+from vitscope.tui.render.words import number, short
 from vitscope.tui.screens import curves
 from vitscope.tui.screens.dots import look, ticks
 from vitscope.tui.screens.numbers import unit
@@ -29,7 +29,7 @@ def draw(surface: Surface, rect: Rect, state: State, book: Book, run: Run) -> No
     columns = [(other, book.column(other, state.quantity)) for other in runs]
     there = [(other, column) for other, column in columns if isinstance(column, Column)]
     reading(surface, Rect(rect.x, rect.y, rect.width, 1), state, book, run)
-    missing = [_name(other) for other, column in columns if not isinstance(column, Column | None)]
+    missing = [short(other.model) for other, column in columns if not isinstance(column, Column | None)]
     low = 0
     if missing and rect.height > 12:
         text = f"not measured: {', '.join(missing)}"
@@ -47,10 +47,6 @@ def draw(surface: Surface, rect: Rect, state: State, book: Book, run: Run) -> No
 
 def _run(book: Book, name: str) -> Run | None:
     return book.listing.run(name) if book.listing else None
-
-
-def _name(run: Run) -> str:
-    return run.model.rpartition("/")[2]
 
 
 def means(column: Column) -> np.ndarray:
@@ -73,7 +69,7 @@ def _lines(surface: Surface, rect: Rect, state: State, run: Run, there: list[tup
     title = f"{quantity.title}{f', {stored}' if stored else ''}: mean over the heads of a layer"
     title = title if len(title) <= rect.width else f"{quantity.short}, mean of each layer"
     surface.write(rect.x, rect.y, title, bold=True, width=min(len(title), rect.width))
-    names, values = tuple(_name(other) for other, _ in there), tuple(means(column) for _, column in there)
+    names, values = tuple(short(other.model) for other, _ in there), tuple(means(column) for _, column in there)
     here = next((i for i, (other, _) in enumerate(there) if other is run), None)
     shown = curves.Shown(state.layer, zero=False, model=here, even=_even(state, [other for other, _ in there]))
     below = Rect(rect.x, rect.y + 1, rect.width, rect.height - 1)
@@ -111,7 +107,7 @@ def _plots(
     marks = ticks(np.concatenate([column.values.ravel() for _, column in there]), zero=False)
     layers = max(len(column.values) for _, column in there)
     wide, tall = rect.width // across, rect.height // down
-    lines = chart.places([_name(other) for other, _ in there])
+    lines = chart.places([short(other.model) for other, _ in there])
     for i, (other, column) in enumerate(there[first : first + count]):
         place = Rect(rect.x + i % across * wide, rect.y + i // across * tall, wide - 2, tall)
         found = searching.matches(book, state, run, other)
@@ -140,7 +136,7 @@ def _plot(surface: Surface, rect: Rect, state: State, plot: Plot) -> None:
     """One model: a dot for every head over its layer, a line through their means, the layer under the cursor."""
     theme, mean, chosen = surface.theme, means(plot.column), plot.chosen
     at = min(state.layer, len(mean) - 1)
-    name = f"{plot.place + 1} {_name(plot.run)}"
+    name = f"{plot.place + 1} {short(plot.run.model)}"
     ink = theme.accent if chosen else theme.text
     x = surface.write(rect.x, rect.y, name, ink, bold=chosen, width=min(len(name), rect.width))
     value = f"mean {number(float(mean[at]))}"

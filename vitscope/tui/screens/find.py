@@ -14,7 +14,7 @@ from vitscope.tui.book import QUANTITIES, Book
 from vitscope.tui.census import ALIKE, Found, everywhere
 from vitscope.tui.finding import Spot
 from vitscope.tui.render.surface import Align, Rect, Surface
-from vitscope.tui.render.words import glyph, number, word, wrap
+from vitscope.tui.render.words import glyph, number, short, word, wrap
 from vitscope.tui.screens import maps, numbers
 from vitscope.tui.screens.frame import gone, notice
 from vitscope.tui.state import State
@@ -75,7 +75,7 @@ def _said(surface: Surface, rect: Rect, state: State, book: Book, run: Run, foun
             surface.write(rect.x, rect.y + y, line, theme.bad, bold=not y)
         return
     count = len(searching.searched(book, state, run))
-    whose = counted(count, "model") if everywhere(finding) else _name(run.model)
+    whose = counted(count, "model") if everywhere(finding) else short(run.model)
     x = surface.write(rect.x, rect.y, counted(len(found.spots), "head"), theme.accent, bold=True)
     x = surface.write(x, rect.y, f" of {len(found.heads)} of {whose}", theme.dim)
     unread = searching.unread(book, state, run)
@@ -92,12 +92,8 @@ def _said(surface: Surface, rect: Rect, state: State, book: Book, run: Run, foun
 
 def _like(book: Book, like: Spot) -> str:
     run = book.listing.run(like.run) if book.listing else None
-    name = f"{_name(run.model)} " if run else ""
+    name = f"{short(run.model)} " if run else ""
     return f"AAAM like {name}layer {like.layer + 1} head {like.head + 1}"
-
-
-def _name(model: str) -> str:
-    return model.rpartition("/")[2]
 
 
 def _table(state: State, found: Found, width: int, *, models: bool) -> Table:
@@ -107,7 +103,7 @@ def _table(state: State, found: Found, width: int, *, models: bool) -> Table:
         names.insert(0, ALIKE)
     more = [name for name in (state.quantity, *OTHERS) if name in found.heads.numbers and name not in names]
     titles = (("L", 2), ("H", 2)) if width < NARROW else (("layer", 5), ("head", 4))
-    longest = max((cell_len(_name(str(name))) for name in set(found.heads.model)), default=0)
+    longest = max((cell_len(short(str(name))) for name in set(found.heads.model)), default=0)
     model = min(longest, max(6, width // 4)) if models else 0
     left = width - 2 - sum(wide + 2 for _, wide in titles) - (model + 2 if models else 0) - TAG
     kept: list[tuple[str, int, Align]] = []
@@ -160,7 +156,7 @@ def _list(surface: Surface, rect: Rect, state: State, found: Found) -> None:
 def _cells(table: Table, found: Found, line: int) -> list[tuple[str, int, Align]]:
     """The texts of a line of the list."""
     row, spot = int(found.rows[line]), found.spots[line]
-    texts = [_name(str(found.heads.model[row]))] if table.models else []
+    texts = [short(str(found.heads.model[row]))] if table.models else []
     texts += [str(spot.layer + 1), str(spot.head + 1)]
     texts += [number(float(found.heads.numbers[name][row])) for name in table.numbers]
     texts.append(_tags(found.heads.tags[row], table.tags))
@@ -198,7 +194,7 @@ def _preview(surface: Surface, rect: Rect, state: State, run: Run, book: Book) -
     g, theme = run.geometry, surface.theme
     title = f"layer {state.layer + 1} · head {state.head + 1}"
     x = surface.write(rect.x, rect.y, title, theme.accent, bold=True) + 2
-    surface.write(x, rect.y, _name(run.model), theme.dim, width=max(0, rect.right - x))
+    surface.write(x, rect.y, short(run.model), theme.dim, width=max(0, rect.right - x))
     rect = Rect(rect.x, rect.y + 1, rect.width, rect.height - 1)
     if rect.width >= 60:
         half = Rect(rect.x, rect.y, 34, min(rect.height, g.rows + 3))

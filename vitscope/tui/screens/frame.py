@@ -17,7 +17,7 @@ from vitscope.tui.library import Failure
 from vitscope.tui.needs import WITH_HEADS
 from vitscope.tui.prompt import KEYS, Prompt
 from vitscope.tui.render.surface import Rect, Surface, ending, fit
-from vitscope.tui.render.words import wrap
+from vitscope.tui.render.words import short, wrap
 from vitscope.tui.state import State, View
 
 KEY_OF = {look: key for key, look in LOOKS.items()}
@@ -113,7 +113,7 @@ def _crumbs(state: State, book: Book) -> list[str]:
         return ["keys"]
     if run is None or state.view == "runs":
         return ["runs"]
-    name = run.model.removeprefix("timm/")
+    name = short(run.model)
     layer, head = f"layer {state.layer + 1}", f"head {state.head + 1}"
     return [
         name,
@@ -138,7 +138,7 @@ def _crumbs(state: State, book: Book) -> list[str]:
 
 def _cka(state: State, book: Book, run: Run) -> str:
     other = book.other(state, run)
-    them = "itself" if other is run else other.model.removeprefix("timm/")
+    them = "itself" if other is run else short(other.model)
     return "CKA of last layers" if state.features.across else f"CKA with {them}"
 
 

@@ -15,7 +15,7 @@ from vitscope.tui.library import Column, Failure
 from vitscope.tui.palettes import diverging
 from vitscope.tui.render.heat import Span, bar, heat, span
 from vitscope.tui.render.surface import Rect, Surface, fit
-from vitscope.tui.render.words import compact, number
+from vitscope.tui.render.words import compact, number, short
 from vitscope.tui.screens import maps, numbers
 from vitscope.tui.screens.frame import failed, gone, notice
 from vitscope.tui.screens.marks import Marks
@@ -36,7 +36,7 @@ def draw(surface: Surface, rect: Rect, state: State, book: Book) -> None:
     every = [run_of(peer, run, book) for peer in book.peers(state, run)]
     found = rows(state, book, run)
     count, heads = len(found), max(other.geometry.heads for other in every)  # of all: columns stay where they are
-    longest = max(len(other.model.rpartition("/")[2]) for other in every) + len(str(len(every)))
+    longest = max(len(short(other.model)) for other in every) + len(str(len(every)))
     label = min(LABEL, longest + 2, max(rect.width // 6, rect.width - 2 * heads))
     wide = max(1, (rect.width - label) // heads)
     edge = min(14, wide - 1, 2 * (max(1, (rect.height - 5) // count) - 1))

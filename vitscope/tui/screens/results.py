@@ -8,7 +8,7 @@ from vitscope.tui import mouse
 from vitscope.tui.book import Book
 from vitscope.tui.library import Failure
 from vitscope.tui.render.surface import Rect, Surface
-from vitscope.tui.render.words import wrap
+from vitscope.tui.render.words import short, wrap
 from vitscope.tui.results import Cell, Table
 from vitscope.tui.screens.frame import failed, gone, notice
 from vitscope.tui.state import State
@@ -67,7 +67,7 @@ def _table(surface: Surface, rect: Rect, state: State, table: Table) -> None:
     for j, r in enumerate(rows):
         y = rect.y + head + j * tall
         ink = theme.accent if r == row else theme.dim if models[r] == RANDOM else theme.text
-        surface.write(rect.x, y, models[r].removeprefix("timm/"), ink, bold=r == row, width=label - 1)
+        surface.write(rect.x, y, short(models[r]), ink, bold=r == row, width=label - 1)
         for i, c in enumerate(columns):
             place = Rect(rect.x + label + i * wide, y, wide - 1, tall)
             surface.spot(place, mouse.result(models[r], table.columns[c]))
