@@ -91,7 +91,7 @@ BINDINGS: tuple[Binding, ...] = (
         Binding("mode", ("v",), "v", "CLS, all patches or the middle one", MASKS, panels.mode(1), "whose attention"),
         Binding("mode-back", ("V",), "V", "the one before", MASKS, panels.mode(-1)),
         Binding("masks", ("x",), "x", "the next evaluation with masks", MASKS, panels.masks),
-        Binding("every", ("A",), "A", "this model, all models, their means", DISTANCE, panels.every, "all models"),
+        Binding("every", ("A",), "A", "this model, all models, their means", DISTANCE, panels.every, "models"),
     ),
     *_group(
         "Models",
