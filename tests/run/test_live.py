@@ -76,12 +76,9 @@ def ask(measured, tmp_path, **changed):
 
 def answers(*lines):
     """What the server says to some lines, in this process."""
-    before = signal.getsignal(signal.SIGINT)
-    out = io.StringIO()
-    try:
-        server.serve(io.StringIO("".join(f"{line}\n" for line in lines)), out, server.Server())
-    finally:
-        signal.signal(signal.SIGINT, before)
+    before, out = signal.getsignal(signal.SIGINT), io.StringIO()
+    server.serve(io.StringIO("".join(f"{line}\n" for line in lines)), out, server.Server())
+    assert signal.getsignal(signal.SIGINT) is before
     return [json.loads(line) for line in out.getvalue().splitlines()]
 
 

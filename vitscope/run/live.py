@@ -142,7 +142,8 @@ def _attention(model: Backbone, crop: np.ndarray) -> np.ndarray:
 
 
 def serve(requests: TextIO, answers: TextIO, server: Server) -> None:
-    """Answer every line of `requests` until there are no more."""
+    """Answer every line of `requests` until there are no more; SIGINT between them does what it did before."""
+    between = signal.getsignal(signal.SIGINT)
     for line in iter(requests.readline, ""):
         try:
             signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -152,7 +153,7 @@ def serve(requests: TextIO, answers: TextIO, server: Server) -> None:
         except (VitscopeError, OSError, ValueError) as error:
             answer = {"error": str(error)}
         finally:
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            signal.signal(signal.SIGINT, between)
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
 
