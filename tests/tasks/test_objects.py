@@ -174,7 +174,7 @@ def test_pictures_that_cannot_be_used_are_counted(tree: Path, model: Backbone) -
 def test_too_little_to_cluster_is_said_before_anything_runs(tree: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="6 regions cannot make 80 clusters: use more images, or fewer --clusters"):
         Objects(asked(tree, clusters=0))
-    with pytest.raises(DataError, match="--clusters 1: at least 2"):
+    with pytest.raises(TaskError, match="--clusters 1: at least 2"):
         Objects(asked(tree, clusters=1))
     with pytest.raises(DataError, match="no region that can be used"):
         Objects(Asked(root=outlines.coco(tmp_path / "empty", [(40, 40, [])]), options={"clusters": 2}))
