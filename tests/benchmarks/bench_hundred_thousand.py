@@ -7,7 +7,8 @@ The images are drawn by the embedded world, each one another scene, into class f
 is not drawn again. The extraction is `vitscope extract` in a process of its own. Every few seconds its committed images
 (those of the shard records on the disk) and its memory (the operating system's resident set) are written down. After
 the share --kill of all images it is killed (SIGKILL), then started again. Memory and rate are given for each third of
-the images, so that both can be seen to be steady; a rate is of images committed while the process could measure.
+the images, so that both can be seen to be steady; a rate is of images committed while the process could measure. Beside
+it stands how long a second of the model's own forward pass took in all, which a machine of changing speed changes less.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 from tests.benchmarks.machine import MIB, bytes_below, described, resident
 from tests.benchmarks.tables import markdown
@@ -32,6 +34,7 @@ from vitscope.data import images
 from vitscope.demo.world.compose import portrait
 from vitscope.demo.world.kinds import KINDS
 from vitscope.demo.world.png import write_png
+from vitscope.errors import StoreError
 from vitscope.run.extract import shard_size
 from vitscope.store.files import read_json
 from vitscope.store.layout import RUN, SHARDS
@@ -46,6 +49,15 @@ class Sample:
     seconds: float  # since its start
     images: int  # committed, those of earlier starts included
     memory: float  # MiB
+    forward: float = 0.0  # seconds of the model's passes over these images
+
+
+class Third(NamedTuple):
+    """A third of the images: images a second, seconds for a second of forward pass, the largest memory in MiB."""
+
+    rate: float
+    share: float
+    memory: float
 
 
 def draw(folder: Path, count: int, side: int, processes: int) -> None:
@@ -86,7 +98,8 @@ def watched(command: list[str], cache: Path, count: int, every: float, until: fl
     began, samples = time.monotonic(), []
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
         while process.poll() is None:
-            samples.append(Sample(time.monotonic() - began, committed(cache, count), resident(process.pid)))
+            memory = resident(process.pid)
+            samples.append(Sample(time.monotonic() - began, committed(cache, count), memory, forward(cache)))
             if samples[-1].images >= until * count:
                 os.kill(process.pid, signal.SIGKILL)
                 process.wait()
@@ -108,8 +121,15 @@ def committed(cache: Path, count: int) -> int:
     return min(shards * shard_size(count), count)
 
 
-def thirds(samples: list[Sample]) -> list[tuple[float, float]]:
-    """Images a second, and the largest memory in MiB, of the first, second and last third of what was measured."""
+def forward(cache: Path) -> float:
+    """Seconds of forward pass of the shards that have a record."""
+    with suppress(StoreError):  # a record that is gone: results are being made
+        return sum(read_json(path)["stages"]["forward"] for path in cache.glob(f"*/{SHARDS}/*.json"))
+    return 0.0
+
+
+def thirds(samples: list[Sample]) -> list[Third]:
+    """The first, second and last third of what was measured."""
     seen = [sample for before, sample in pairwise(samples) if sample.images > before.images or sample is samples[-1]]
     if len(seen) < 4:
         return []
@@ -121,7 +141,8 @@ def thirds(samples: list[Sample]) -> list[tuple[float, float]]:
             return []
         first, last = inside[0], inside[-1]
         every = [sample.memory for sample in samples if first.seconds <= sample.seconds <= last.seconds]
-        found.append(((last.images - first.images) / (last.seconds - first.seconds), max(every)))
+        seconds, passes = last.seconds - first.seconds, last.forward - first.forward
+        found.append(Third((last.images - first.images) / seconds, seconds / passes if passes > 0 else 0.0, max(every)))
     return found
 
 
@@ -160,9 +181,10 @@ def report(options: argparse.Namespace, data: Path, cache: Path) -> None:
     kept = committed(cache, options.images)
     rows.append(("killed", f"at {kept:,} images, after {until_kill:.0f} s"))
     second, rest = watched(command, cache, options.images, options.every, 2)
-    rows += [(f"rate and memory, {name} third", f"{rate:.0f} images/s, at most {most:.0f} MiB")
+    rows += [(f"{name} third", f"{third.rate:.0f} images/s, {third.share:.2f} s a second of forward pass, "
+              f"at most {third.memory:.0f} MiB")
              for start, part in (("before the kill", first), ("after it", second))
-             for name, (rate, most) in zip([f"{start}, {which}" for which in ("first", "second", "last")],
+             for name, third in zip([f"{start}, {which}" for which in ("first", "second", "last")],
                                            thirds(part), strict=False)]  # fmt: skip
     run = next(path.parent for path in cache.glob("*/run.json"))
     facts = read_json(run / RUN)

@@ -15,6 +15,7 @@ from vitscope.derive.aligned import aligned
 from vitscope.derive.cka import Blocks, cka
 from vitscope.geometry import patch_distance
 from vitscope.run.extract import shard_size
+from vitscope.store.files import write_json
 
 INSTALLED = [name for name in peers.CONTENDERS if not name.startswith(("fast-vit", "vit-prisma", "torchlens"))]
 
@@ -91,10 +92,11 @@ def test_every_measurement_of_the_page_has_its_command():
 
 def test_thirds_are_rates_between_the_first_and_the_last_commit():
     samples = [hundred.Sample(0.0, 0, 10.0)]
-    samples += [hundred.Sample(5.0 + step, 100 * step, 20.0 + step) for step in range(1, 13)]
-    rates = [rate for rate, _ in hundred.thirds(samples)]
-    assert rates == pytest.approx([100, 100, 100])
-    assert [memory for _, memory in hundred.thirds(samples)] == sorted(memory for _, memory in hundred.thirds(samples))
+    samples += [hundred.Sample(5.0 + step, 100 * step, 20.0 + step, step / 4) for step in range(1, 13)]
+    found = hundred.thirds(samples)
+    assert [third.rate for third in found] == pytest.approx([100, 100, 100])
+    assert [third.share for third in found] == pytest.approx([4, 4, 4])
+    assert [third.memory for third in found] == sorted(third.memory for third in found)
 
 
 def test_images_of_a_data_set_are_drawn_once_and_committed_ones_are_counted(tmp_path):
@@ -106,7 +108,8 @@ def test_images_of_a_data_set_are_drawn_once_and_committed_ones_are_counted(tmp_
     assert {path: path.stat().st_mtime_ns for path in files} == files
     (tmp_path / "cache/run/shards").mkdir(parents=True)
     (tmp_path / "cache/run/run.json").write_text("{}")
-    (tmp_path / "cache/run/shards/00000.json").write_text("{}")
+    write_json(tmp_path / "cache/run/shards/00000.json", {"stages": {"forward": 1.5}})
+    assert hundred.forward(tmp_path / "cache") == 1.5
     assert hundred.committed(tmp_path / "cache", 1000) == shard_size(1000)
 
 
