@@ -59,6 +59,11 @@ class Third(NamedTuple):
     share: float
     memory: float
 
+    def words(self) -> str:
+        """As the table says it."""
+        beside = f"{self.share:.2f} s for a second of forward pass"
+        return f"{self.rate:.0f} images/s, {beside}, at most {self.memory:.0f} MiB"
+
 
 def draw(folder: Path, count: int, side: int, processes: int) -> None:
     """`count` scenes of `side` pixels into one folder a class, those that are not there yet."""
@@ -124,7 +129,7 @@ def committed(cache: Path, count: int) -> int:
 def forward(cache: Path) -> float:
     """Seconds of forward pass of the shards that have a record."""
     with suppress(StoreError):  # a record that is gone: results are being made
-        return sum(read_json(path)["stages"]["forward"] for path in cache.glob(f"*/{SHARDS}/*.json"))
+        return sum(read_json(path)["record"]["stages"]["forward"] for path in cache.glob(f"*/{SHARDS}/*.json"))
     return 0.0
 
 
@@ -181,11 +186,9 @@ def report(options: argparse.Namespace, data: Path, cache: Path) -> None:
     kept = committed(cache, options.images)
     rows.append(("killed", f"at {kept:,} images, after {until_kill:.0f} s"))
     second, rest = watched(command, cache, options.images, options.every, 2)
-    rows += [(f"{name} third", f"{third.rate:.0f} images/s, {third.share:.2f} s a second of forward pass, "
-              f"at most {third.memory:.0f} MiB")
-             for start, part in (("before the kill", first), ("after it", second))
-             for name, third in zip([f"{start}, {which}" for which in ("first", "second", "last")],
-                                           thirds(part), strict=False)]  # fmt: skip
+    for start, part in (("before the kill", first), ("after it", second)):
+        for which, third in zip(("first", "second", "last"), thirds(part), strict=False):
+            rows.append((f"{start}, {which} third", third.words()))
     run = next(path.parent for path in cache.glob("*/run.json"))
     facts = read_json(run / RUN)
     rows += [

@@ -108,7 +108,7 @@ def test_images_of_a_data_set_are_drawn_once_and_committed_ones_are_counted(tmp_
     assert {path: path.stat().st_mtime_ns for path in files} == files
     (tmp_path / "cache/run/shards").mkdir(parents=True)
     (tmp_path / "cache/run/run.json").write_text("{}")
-    write_json(tmp_path / "cache/run/shards/00000.json", {"stages": {"forward": 1.5}})
+    write_json(tmp_path / "cache/run/shards/00000.json", {"record": {"stages": {"forward": 1.5}}})
     assert hundred.forward(tmp_path / "cache") == 1.5
     assert hundred.committed(tmp_path / "cache", 1000) == shard_size(1000)
 
