@@ -19,6 +19,7 @@ from vitscope.data.records import ImageSet, Record, without_classes
 from vitscope.errors import DataError, UnknownName
 
 LAYOUT = "JPEGImages/480p/<video>/*.jpg, Annotations/480p/<video>/*.png and ImageSets/2017/val.txt"
+BLOCK = 1 << 20  # pixels whose colours are looked up at a time
 VOID = 255  # pixels that belong to nothing, in some frames
 FRAMES: dict[str, int] = {
     "bike-packing": 69, "blackswan": 50, "bmx-trees": 80, "breakdance": 84, "camel": 90, "car-roundabout": 75,
@@ -171,12 +172,23 @@ def _numbers(image: Image.Image, path: Path) -> np.ndarray:
         return numbers
     if image.mode not in {"RGB", "RGBA"}:
         raise DataError(f"the mask {path} has no palette (mode {image.mode}), so its objects have no numbers.")
-    colours, inverse = np.unique(np.array(image.convert("RGB")).reshape(-1, 3), axis=0, return_inverse=True)
-    known = _known()
-    if not all(tuple(colour) in known for colour in colours.tolist()):
-        raise DataError(f"the mask {path} has no palette, and colours that stand for no object.")
-    numbers = np.array([known[tuple(colour)] for colour in colours.tolist()], dtype=np.uint8)
-    return numbers[inverse.reshape(image.height, image.width)]
+    pixels, numbers = np.asarray(image.convert("RGB")), np.empty((image.height, image.width), dtype=np.uint8)
+    codes = _code(palette())
+    order = np.argsort(codes)
+    step = max(1, BLOCK // image.width)
+    for top in range(0, image.height, step):
+        wanted = _code(pixels[top : top + step])
+        found = order[np.minimum(np.searchsorted(codes, wanted, sorter=order), len(order) - 1)]
+        if not np.array_equal(codes[found], wanted):
+            raise DataError(f"the mask {path} has no palette, and colours that stand for no object.")
+        numbers[top : top + step] = found
+    return numbers
+
+
+def _code(colours: np.ndarray) -> np.ndarray:
+    """One number for each colour (…, 3)."""
+    red, green, blue = np.moveaxis(colours.astype(np.uint32), -1, 0)
+    return red << 16 | green << 8 | blue
 
 
 def _known() -> dict[tuple[int, ...], int]:
