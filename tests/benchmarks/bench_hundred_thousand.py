@@ -104,7 +104,8 @@ def watched(command: list[str], cache: Path, count: int, every: float, until: fl
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
         while process.poll() is None:
             memory = resident(process.pid)
-            samples.append(Sample(time.monotonic() - began, committed(cache, count), memory, forward(cache)))
+            passes = max(forward(cache), samples[-1].forward if samples else 0.0)  # records go when results are made
+            samples.append(Sample(time.monotonic() - began, committed(cache, count), memory, passes))
             if samples[-1].images >= until * count:
                 os.kill(process.pid, signal.SIGKILL)
                 process.wait()
