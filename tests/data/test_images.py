@@ -160,29 +160,27 @@ def test_errors_say_what_was_found(tmp_path):
         read(tmp_path / ("x" * 5000))
 
 
-def test_a_folder_that_goes_while_it_is_listed_holds_nothing(tmp_path, monkeypatch):
-    make(tmp_path, "a/1.jpg", "b/1.jpg")
+def listing_fails(monkeypatch, error: OSError) -> None:
+    """Let the system refuse to list a folder called "b"."""
     scandir = os.scandir
 
-    def gone(path):
+    def refused(path):
         if Path(path).name == "b":
-            raise FileNotFoundError(2, "No such file or directory")
+            raise error
         return scandir(path)
 
-    monkeypatch.setattr(os, "scandir", gone)
+    monkeypatch.setattr(os, "scandir", refused)
+
+
+def test_a_folder_that_goes_while_it_is_listed_holds_nothing(tmp_path, monkeypatch):
+    make(tmp_path, "a/1.jpg", "b/1.jpg")
+    listing_fails(monkeypatch, FileNotFoundError(2, "No such file or directory"))
     assert names(read(tmp_path, limit=10**30)) == ["a/1.jpg"]
 
 
 def test_a_folder_that_may_not_be_read_is_an_error(tmp_path, monkeypatch):
     make(tmp_path, "a/1.jpg", "b/1.jpg")
-    scandir = os.scandir
-
-    def denied(path):
-        if Path(path).name == "b":
-            raise PermissionError(13, "Permission denied")
-        return scandir(path)
-
-    monkeypatch.setattr(os, "scandir", denied)
+    listing_fails(monkeypatch, PermissionError(13, "Permission denied"))
     with pytest.raises(DataError, match=r"the folder .*b cannot be read \(Permission denied\): make it readable"):
         read(tmp_path)
     assert names(read(tmp_path, limit=1)) == ["a/1.jpg"]  # nothing is read that is not wanted

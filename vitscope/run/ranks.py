@@ -180,7 +180,7 @@ class Rank(Turn):
     def _without_rank_0(self) -> str:
         """What is missing, said by the first rank that is left, when no other one can say it."""
         team = self._team
-        if any(team.lost(rank) in {"", ENDED} for rank in range(1, team.rank)):  # one that has ended has said it
+        if any(team.lost(rank) in {"", ENDED} for rank in range(1, team.rank)):
             return ""
         for rank in self._members:
             if rank not in {0, team.rank}:

@@ -20,7 +20,7 @@ from vitscope.errors import RankError
 BEAT = 5.0  # seconds between two signs of life
 SILENCE = 300.0  # seconds without one after which a rank counts as lost, with the host that it was on
 ASK = 0.1  # seconds between two looks into the store
-ENDED = "has ended"
+ENDED = "has ended"  # in order, and so has said whatever it had to say
 CONNECT = timedelta(minutes=5)
 
 
